@@ -1,0 +1,1 @@
+//! Benchmarks of floe beside its alternatives.

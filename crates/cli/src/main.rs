@@ -1,0 +1,3 @@
+//! The `floe` command line.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Interactive Connectivity Establishment on tokio: two peers behind NATs find the best path between them.

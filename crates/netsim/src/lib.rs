@@ -1,0 +1,1 @@
+//! Deterministic virtual network: links, NATs, firewalls, STUN servers, and an oracle.

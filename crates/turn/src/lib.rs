@@ -1,0 +1,1 @@
+//! Sans-IO STUN server core, the home of the TURN client and server.
