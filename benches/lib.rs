@@ -1,1 +1,3 @@
 //! Benchmarks of floe beside its alternatives.
+
+#![forbid(unsafe_code)]

@@ -1,1 +1,3 @@
 //! What the two-party tests share.
+
+#![forbid(unsafe_code)]

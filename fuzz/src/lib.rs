@@ -1,1 +1,3 @@
 //! Fuzz target bodies, as plain functions that also run on stable.
+
+#![forbid(unsafe_code)]
