@@ -1,1 +1,47 @@
-//! Sans-IO STUN server core, the home of the TURN client and server.
+//! Sans-IO cores of STUN and TURN.
+//!
+//! At present this is the STUN server that tells a client the address it comes from ([`BindingServer`], the Binding
+//! method of RFC 8489). It is the home of the TURN client and server as well.
+//!
+//! Nothing here opens a socket, reads a clock or draws a random number: a datagram, its source and the time go in, the
+//! bytes to send back come out. So one core serves a real socket (the example below, `examples/stun_server.rs`), a
+//! simulated network and a fuzzer.
+//!
+//! ```
+//! use floe_stun::attributes::XorMappedAddress;
+//! use floe_stun::{Class, Message, MessageBuilder, Method, Time, TransactionId};
+//! use floe_turn::{Answer, BindingConfig, BindingServer, MAX_RESPONSE};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut server = BindingServer::new(BindingConfig::default());
+//!
+//! let mut request = [0; 20];
+//! MessageBuilder::new(&mut request, Class::Request, Method::BINDING, TransactionId::new([7; 12])).finish()?;
+//!
+//! let source = "203.0.113.9:49152".parse()?;
+//! let mut out = [0; MAX_RESPONSE];
+//! let Answer::Respond(len) = server.handle(&request, source, Time::ZERO, &mut out)? else {
+//!     panic!("a Binding request is answered");
+//! };
+//! // Send out[..len] to `source`, from the address the request came to.
+//! let response = Message::parse(&out[..len])?;
+//! assert_eq!(response.class(), Class::Success);
+//! assert_eq!(response.get::<XorMappedAddress>()?, Some(XorMappedAddress(source)));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The crate is `no_std` with `alloc`; the feature `std` (default) only forwards to `floe-stun`.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod server;
+
+pub use server::{
+    Answer, BindingConfig, BindingServer, BindingStats, MAX_RESPONSE, RateLimit, Silence, SoftwareTooLong,
+};
