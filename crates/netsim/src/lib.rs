@@ -1,1 +1,34 @@
 //! Deterministic virtual network: links, NATs, firewalls, STUN servers, and an oracle.
+#![forbid(unsafe_code)]
+#![warn(clippy::iter_over_hash_type)]
+
+mod endpoint;
+mod firewall;
+mod flow;
+mod hash;
+mod host;
+mod id;
+mod link;
+mod nat;
+mod network;
+mod packet;
+mod queue;
+mod seed;
+mod subnet;
+mod topology;
+mod trace;
+
+pub use endpoint::{Datagram, Endpoint, SendError, Transmit};
+pub use firewall::Firewall;
+pub use floe_stun::Time;
+pub use host::{Host, Interface, OpenError, Resolved};
+pub use id::{EndpointId, Handle, HostId, InterfaceId, PacketId, RouterId, SegmentId, SocketId};
+pub use link::Link;
+pub use nat::{
+    Dependence, Hairpinning, NatConfig, NatMapping, NatType, ParseNatTypeError, Pooling, PortAllocation,
+};
+pub use network::{Halt, Network};
+pub use seed::{ParseSeedError, Seed};
+pub use subnet::{Subnet, SubnetError};
+pub use topology::{Attach, Families, RouterConfig, TopologyError};
+pub use trace::{DropReason, Event, Place, Record, Trace};
