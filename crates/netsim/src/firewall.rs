@@ -39,10 +39,7 @@ impl Firewall {
     /// time of RFC 6092 §3.2.3 being 120 and 300.
     #[must_use]
     pub const fn stateful() -> Self {
-        Self::Stateful {
-            filtering: Dependence::AddressAndPortDependent,
-            expiry: Duration::from_secs(300),
-        }
+        Self::Stateful { filtering: Dependence::AddressAndPortDependent, expiry: Duration::from_secs(300) }
     }
 }
 

@@ -12,6 +12,7 @@ mod link;
 mod nat;
 mod network;
 mod packet;
+mod probe;
 mod queue;
 mod seed;
 mod subnet;
@@ -28,6 +29,7 @@ pub use nat::{
     Dependence, Hairpinning, NatConfig, NatMapping, NatType, ParseNatTypeError, Pooling, PortAllocation,
 };
 pub use network::{Halt, Network};
+pub use probe::{Probe, Received};
 pub use seed::{ParseSeedError, Seed};
 pub use subnet::{Subnet, SubnetError};
 pub use topology::{Attach, Families, RouterConfig, TopologyError};

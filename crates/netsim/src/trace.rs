@@ -238,7 +238,8 @@ impl Trace {
     /// The packets that reached an endpoint, oldest first.
     pub fn delivered_to(&self, endpoint: impl Into<EndpointId>) -> impl Iterator<Item = Record<'_>> {
         let who = endpoint.into();
-        self.records().filter(move |r| matches!(r.event, Event::Delivered { endpoint, .. } if endpoint == who))
+        self.records()
+            .filter(move |r| matches!(r.event, Event::Delivered { endpoint, .. } if endpoint == who))
     }
 
     /// The number of packets dropped for a reason, recorded or not.

@@ -219,7 +219,9 @@ mod tests {
 
     #[test]
     fn other_text_is_refused() {
-        for bad in ["", "cone", "eim", "eim-", "eif-eim", "eim-eif-", "eim-eif-random-x", "Symmetric", "none "] {
+        for bad in
+            ["", "cone", "eim", "eim-", "eif-eim", "eim-eif-", "eim-eif-random-x", "Symmetric", "none "]
+        {
             assert_eq!(bad.parse::<NatType>(), Err(ParseNatTypeError), "{bad:?}");
         }
     }

@@ -222,12 +222,7 @@ impl Nat {
         Ok(index)
     }
 
-    fn allocate(
-        &mut self,
-        internal: SocketAddrV4,
-        now: Time,
-        rng: &mut ChaCha8Rng,
-    ) -> Option<SocketAddrV4> {
+    fn allocate(&mut self, internal: SocketAddrV4, now: Time, rng: &mut ChaCha8Rng) -> Option<SocketAddrV4> {
         let place = self.pool_index(*internal.ip(), rng)?;
         // RFC 4787 REQ-3a: well-known ports stay well-known ports.
         let (first, last) = match internal.port() {

@@ -43,7 +43,7 @@ impl fmt::Display for Halt {
 
 /// An endpoint's place in the network.
 pub(super) struct Seat {
-    /// Absent only while the endpoint is being called.
+    /// Absent while the endpoint is being called, and once it has been removed.
     endpoint: Option<Box<dyn Endpoint>>,
     pub(super) host: HostId,
     /// The wake-up in the queue that counts; others are outdated.
@@ -57,6 +57,11 @@ impl Seat {
         Self { endpoint: Some(endpoint), host, wake_at: Time::MAX, busy: 0 }
     }
 
+    pub(super) fn take(&mut self) -> Option<Box<dyn Endpoint>> {
+        self.wake_at = Time::MAX;
+        self.endpoint.take()
+    }
+
     pub(super) fn endpoint(&self) -> Option<&dyn Endpoint> {
         self.endpoint.as_deref()
     }
@@ -64,7 +69,10 @@ impl Seat {
 
 impl fmt::Debug for Seat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Seat").field("host", &self.host).field("wake_at", &self.wake_at).finish_non_exhaustive()
+        f.debug_struct("Seat")
+            .field("host", &self.host)
+            .field("wake_at", &self.wake_at)
+            .finish_non_exhaustive()
     }
 }
 

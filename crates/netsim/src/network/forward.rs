@@ -72,10 +72,8 @@ impl Network {
         let destination = packet.destination.ip();
         let place = &self.topology.segments[segment.index()];
         match self.topology.next_hop(place, destination) {
-            Some(to) if Some(to) != from => self.cross(
-                slot,
-                Crossing { segment, from, to, link: 0, delay: 0, jittered: false, held: false },
-            ),
+            Some(to) if Some(to) != from => self
+                .cross(slot, Crossing { segment, from, to, link: 0, delay: 0, jittered: false, held: false }),
             _ => self.drop_packet(slot, DropReason::NoRoute, Place::Segment(segment)),
         }
     }

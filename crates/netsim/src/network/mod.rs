@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Index;
 use std::time::Duration;
 
 use floe_stun::Time;
@@ -306,6 +307,17 @@ impl Network {
         .flatten()
     }
 
+    /// Takes an endpoint off its host and closes its sockets, as the end of its process would. `None` if the handle is of
+    /// another network or the endpoint was removed before.
+    pub fn remove<T: Endpoint>(&mut self, handle: Handle<T>) -> Option<T> {
+        self.get(handle)?;
+        let seat = self.seats.get_mut(handle.id().index())?;
+        let (host, endpoint) = (seat.host, seat.take()?);
+        self.topology.close_all(host, handle.id());
+        let endpoint: Box<dyn Any> = endpoint;
+        endpoint.downcast().ok().map(|endpoint| *endpoint)
+    }
+
     /// Puts a packet into a segment as if something attached there had sent it, with any source address: an attacker, a
     /// spoofed or a replayed packet.
     ///
@@ -360,5 +372,18 @@ impl Network {
     /// The topology, for the oracle and the chart.
     pub(crate) const fn topology(&self) -> &Topology {
         &self.topology
+    }
+}
+
+impl<T: Endpoint> Index<Handle<T>> for Network {
+    type Output = T;
+
+    /// [`Network::get`] for tests. Like any index it panics if there is no such thing, which takes a handle of another
+    /// network.
+    fn index(&self, handle: Handle<T>) -> &T {
+        match self.get(handle) {
+            Some(endpoint) => endpoint,
+            None => panic!("{handle:?} is not of this network or not of this type"),
+        }
     }
 }

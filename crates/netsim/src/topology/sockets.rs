@@ -60,6 +60,12 @@ impl Topology {
         state.sockets.len() < before
     }
 
+    pub(crate) fn close_all(&mut self, host: HostId, endpoint: EndpointId) {
+        if let Some(state) = self.hosts.get_mut(host.index()) {
+            state.sockets.retain(|open| open.endpoint != endpoint);
+        }
+    }
+
     /// The socket that receives what arrives for `destination`: one bound to the address before one bound to all.
     pub(crate) fn socket_for(&self, host: HostId, destination: SocketAddr) -> Option<&Socket> {
         let on_port = |socket: &&Socket| socket.local.port() == destination.port();
