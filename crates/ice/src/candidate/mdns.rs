@@ -39,6 +39,11 @@ impl MdnsCandidate {
         &self.name
     }
 
+    #[cfg(feature = "serde")]
+    pub(super) fn with_ufrag(self, ufrag: &str) -> Result<Self, super::CandidateParseError> {
+        Ok(Self { template: self.template.with_ufrag(ufrag)?, name: self.name })
+    }
+
     /// The candidate, when the name turned out to be that of `ip`.
     #[must_use]
     pub fn resolved(&self, ip: IpAddr) -> Candidate {

@@ -19,11 +19,14 @@ mod address;
 mod credentials;
 mod error;
 mod foundation;
+#[cfg(feature = "serde")]
+mod json;
 mod kind;
 mod mdns;
 mod parse;
 mod priority;
 mod redundancy;
+mod sdp;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -36,6 +39,8 @@ pub use address::canonical;
 pub use credentials::{Credentials, CredentialsError, CredentialsField};
 pub use error::{CandidateField, CandidateParseError, FieldProblem, Unsupported};
 pub use foundation::{Foundation, FoundationKey, FoundationTable};
+#[cfg(feature = "serde")]
+pub use json::CandidateInit;
 pub use kind::{CandidateKind, Protocol, TcpType, Transport};
 pub use mdns::MdnsCandidate;
 pub use parse::MAX_LINE;
@@ -44,6 +49,9 @@ pub use priority::{
     family_ranks, local_preference, local_preferences, pair_priority, peer_reflexive_priority,
 };
 pub use redundancy::{Redundancy, redundancy};
+pub use sdp::{
+    Description, DescriptionError, DescriptionFault, IceOptions, MediaLines, RemoteCandidate, SessionLines,
+};
 
 use crate::ids::ComponentId;
 

@@ -14,7 +14,7 @@ use super::text::{is_visible, push_pair};
 use super::{Candidate, CandidateKind, Details, Foundation, TcpType, Transport, canonical};
 use crate::ids::ComponentId;
 
-/// The longest candidate line that is read, in bytes. Browsers stay below 250.
+/// The longest candidate line that is read, in bytes from the foundation on. Browsers stay below 250.
 pub const MAX_LINE: usize = 4096;
 
 /// The longest domain name (RFC 1035 §2.3.4), in its text form.
@@ -32,16 +32,17 @@ impl FromStr for Candidate {
     /// A printed candidate parses to an equal one, and a line in the usual spelling (canonical addresses, numbers without leading
     /// zeros, lower-case keywords, single spaces) prints as it came.
     fn from_str(line: &str) -> Result<Self, Error> {
+        let line = strip(line);
         if line.len() > MAX_LINE {
             return Err(Error::malformed(Field::Line, Problem::TooLong));
         }
-        let mut line = Cursor::new(strip(line));
+        let mut line = Cursor::new(line);
         let foundation = foundation(line.required(Field::Foundation)?)?;
         let component = component(line.required(Field::Component)?)?;
         let (protocol, lowercase_transport) = transport(line.required(Field::Transport)?)?;
         let priority = number(line.required(Field::Priority)?, Field::Priority, 1, u32::MAX)?;
         let address = address(line.required(Field::Address)?)?;
-        let port = number(line.required(Field::Port)?, Field::Port, 0, u32::from(u16::MAX))? as u16;
+        let port = port(line.required(Field::Port)?)?;
         if !line.required(Field::Typ)?.eq_ignore_ascii_case("typ") {
             return Err(Error::malformed(Field::Typ, Problem::Syntax));
         }
@@ -108,10 +109,9 @@ impl<'a> Cursor<'a> {
             ahead.token()
         };
         let (ip, port) = (value_of("raddr")?, value_of("rport")?);
-        let Ok(Address::Ip(ip)) = address(ip) else { return None };
-        let port = number(port, Field::Port, 0, u32::from(u16::MAX)).ok()? as u16;
+        let related = SocketAddr::new(ip_address(ip)?, self::port(port).ok()?);
         *self = ahead;
-        Some(canonical(SocketAddr::new(ip, port)))
+        Some(canonical(related))
     }
 }
 
@@ -120,9 +120,21 @@ fn foundation(token: &str) -> Result<Foundation, Error> {
     Foundation::new(token).ok_or(Error::malformed(Field::Foundation, problem))
 }
 
-fn component(token: &str) -> Result<ComponentId, Error> {
+pub(super) fn component(token: &str) -> Result<ComponentId, Error> {
     let id = number(token, Field::Component, 1, 256)? as u16;
     ComponentId::new(id).ok_or(Error::malformed(Field::Component, Problem::OutOfRange))
+}
+
+pub(super) fn port(token: &str) -> Result<u16, Error> {
+    Ok(number(token, Field::Port, 0, u32::from(u16::MAX))? as u16)
+}
+
+/// An address that needs no resolution.
+pub(super) fn ip_address(token: &str) -> Option<IpAddr> {
+    match address(token) {
+        Ok(Address::Ip(ip)) => Some(ip),
+        _ => None,
+    }
 }
 
 /// A decimal number in `min..=max`. Digits only: no sign.

@@ -265,6 +265,15 @@ fn a_bad_line_says_which_field_and_why() {
 }
 
 #[test]
+fn the_longest_line_can_be_printed_and_read_again() {
+    let start = "1 1 UDP 1 192.0.2.1 5 typ host a ";
+    let longest = format!("{start}{}", "x".repeat(MAX_LINE - start.len()));
+    let candidate = parse(&longest);
+    assert_eq!(parse(&candidate.to_string()), candidate);
+    assert_eq!(refused(&(longest + "x")), malformed(CandidateField::Line, FieldProblem::TooLong));
+}
+
+#[test]
 fn errors_read_as_sentences() {
     let text = |line: &str| refused(line).to_string();
     assert_eq!(text("1 1"), "candidate line: the transport is missing");
