@@ -92,7 +92,8 @@ pub struct Candidate {
 struct Details {
     /// Canonical; never present for host candidates (RFC 8839 §5.1).
     related: Option<SocketAddr>,
-    /// Extensions as they stand in the line, `name SP value` joined by SP; a value may be empty. `tcptype` is not among them.
+    /// Extensions as they stand in the line, `name SP value` joined by SP; a value may be empty. The
+    /// `tcptype` of a TCP candidate is not among them.
     extensions: Box<str>,
 }
 
@@ -286,7 +287,8 @@ impl Candidate {
         self.extensions().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    /// All extensions but `tcptype` as (name, value), in the order of the line.
+    /// All extensions as (name, value) in the order of the line, but for the `tcptype` of a TCP candidate, which is part of
+    /// the [`transport`](Self::transport).
     pub fn extensions(&self) -> impl Iterator<Item = (&str, &str)> {
         text::pairs(self.raw_extensions())
     }
