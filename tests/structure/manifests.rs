@@ -2,10 +2,11 @@
 
 use std::process::Command;
 
+use floe_tests::workspace_root;
 use serde_json::Value;
 
 use crate::layers::{CRATE_IMPORTS, crate_may_use};
-use crate::sources::{all_files, read, workspace_root};
+use crate::sources::{all_files, read};
 
 /// Fields without which a crate cannot be published well.
 const PUBLISHED_FIELDS: [&str; 5] = ["description", "license", "readme", "rust_version", "edition"];

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use floe_tests::workspace_root;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Directories of a package that hold no sources of ours.
@@ -61,11 +62,6 @@ impl SourceFile {
 /// Whether a module of this name holds unit tests.
 pub(crate) fn is_test_module(name: &str) -> bool {
     name == "tests"
-}
-
-/// The root of the workspace.
-pub(crate) fn workspace_root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is a directory of the workspace")
 }
 
 /// Every Rust file of the workspace, sorted by path.

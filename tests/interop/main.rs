@@ -1,0 +1,83 @@
+//! `floe agent` against itself and against other implementations, on loopback.
+//!
+//! Each pairing connects many times in a row, in both roles; the candidates are trickled or come together, and the
+//! programs are ended by a command or by the end of their input. Every line they print is held against the protocol.
+//! Needs the `interop` feature and what `tests/run` installs.
+
+#![forbid(unsafe_code)]
+
+mod candidate_line;
+mod conversation;
+mod meeting;
+mod peers;
+mod program;
+
+use std::process::Command;
+
+use meeting::{Ending, Signalling, meet};
+use peers::Peer::{self, Aioice, Libnice, LibniceRegular};
+use peers::Role;
+
+/// How often each pairing connects, without one failure.
+const ROUNDS: usize = 20;
+
+/// The same with `FLOE_FULL=1`.
+const ROUNDS_WHOLE: usize = 200;
+
+fn connect_many_times(controlling: Peer, controlled: Peer) {
+    let rounds = floe_tests::repetitions(ROUNDS, ROUNDS_WHOLE);
+    for round in 0..rounds {
+        let signalling = if round % 2 == 0 { Signalling::Trickled } else { Signalling::Together };
+        let ending = if round % 4 < 2 { Ending::Command } else { Ending::EndOfInput };
+        let commands = [controlling.command(Role::Controlling), controlled.command(Role::Controlled)];
+        if let Err(failure) = meet(commands, signalling, ending) {
+            panic!(
+                "A = {controlling:?} controlling, B = {controlled:?} controlled, {signalling:?}, {ending:?}, \
+                 round {round} of {rounds}: {failure}"
+            );
+        }
+    }
+}
+
+/// A pair of other implementations: when this fails, the reason is not in floe.
+#[test]
+fn aioice_connects_to_libnice() {
+    connect_many_times(Aioice, Libnice);
+}
+
+#[test]
+fn libnice_connects_to_aioice() {
+    connect_many_times(LibniceRegular, Aioice);
+}
+
+fn shell(script: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", script]);
+    command
+}
+
+fn failure_of(scripts: [&str; 2]) -> String {
+    let result = meet(scripts.map(shell), Signalling::Trickled, Ending::Command);
+    result.expect_err("such programs cannot meet").to_string()
+}
+
+#[test]
+fn a_program_that_breaks_the_protocol_fails_the_meeting() {
+    let failure = failure_of(["echo nonsense; cat >/dev/null", "cat >/dev/null"]);
+    assert!(failure.contains("A: no JSON object"), "{failure}");
+}
+
+#[test]
+fn a_program_that_ends_early_fails_the_meeting_and_its_complaint_is_shown() {
+    let failure = failure_of(["cat >/dev/null", "echo out of luck >&2; exit 3"]);
+    assert!(failure.contains("B: it ended early, with exit status: 3"), "{failure}");
+    assert!(failure.contains("!! out of luck"), "{failure}");
+}
+
+#[test]
+fn a_program_that_fails_to_connect_fails_the_meeting() {
+    let state = |name| format!(r#"echo '{{"type":"state","state":"{name}"}}'"#);
+    let script = format!("{}; {}; cat >/dev/null", state("gathering"), state("failed"));
+    let failure = failure_of(["cat >/dev/null", &script]);
+    assert!(failure.contains("B: it is failed"), "{failure}");
+}
