@@ -1,0 +1,372 @@
+//! The public door. No rules here: what a datagram is decides `agent/route.rs`, what it means `session/`.
+
+mod path;
+mod query;
+mod route;
+
+use core::net::SocketAddr;
+
+use floe_stun::Time;
+
+use crate::candidate::{Candidate, Credentials};
+use crate::config::{Config, ConfigError};
+use crate::effects::Effects;
+use crate::error::{AddedCandidate, AgentError, SendError};
+use crate::event::{ConnectionState, Event, GatheringState, Role};
+use crate::gather::{Gatherer, InterfaceAddress};
+use crate::ids::{Component, LocalId, RequestId, SocketId, StreamId};
+use crate::io::{Command, Datagram, DriverError, MAX_TRANSMIT, Received, Rejection, Transmit};
+use crate::parameters::RemoteParameters;
+use crate::random::Random;
+use crate::session::Session;
+
+pub use path::SendPath;
+
+#[cfg(test)]
+mod tests;
+
+/// An ICE agent (RFC 8445): from candidates to selected pairs, without any IO.
+///
+/// Inputs are the `handle_*` methods and the application's calls, all with the current time; when one returns, everything it
+/// causes is decided and queued. Outputs are the `poll_*` methods: drain them in any order after each input. See the
+/// [crate documentation](crate) for the loop.
+///
+/// Dropping an agent releases all memory; sockets belong to the driver. [`Agent::close`] additionally asks the driver
+/// to close the sockets it opened for the agent.
+pub struct Agent {
+    session: Session,
+    gatherer: Gatherer,
+    fx: Effects,
+    /// The latest time that was handed in. Time never goes back inside.
+    now: Time,
+    /// When something is due next.
+    due: Option<Time>,
+    gathering_begun: bool,
+    closed: bool,
+}
+
+impl Agent {
+    /// An agent with fresh credentials. It does nothing until it has local candidates and knows the peer.
+    ///
+    /// # Errors
+    /// A value of the configuration is out of range.
+    ///
+    /// ```
+    /// use floe_ice::{Agent, Config, ConnectionState, Time};
+    ///
+    /// let agent = Agent::new(Config::new([7; 32]), Time::ZERO)?;
+    /// assert_eq!(agent.state(), ConnectionState::New);
+    /// # Ok::<(), floe_ice::ConfigError>(())
+    /// ```
+    pub fn new(config: Config, now: Time) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let mut fx = Effects::new(Random::new(config.seed), config.limits.queued_packets);
+        let gatherer = Gatherer::new(config.gather.clone());
+        let session = Session::new(config, now, &mut fx);
+        Ok(Self { session, gatherer, fx, now, due: None, gathering_begun: false, closed: false })
+    }
+
+    // --- local candidates ---------------------------------------------------------------------------------------
+
+    /// Begins gathering (RFC 8445 §5.1.1) on these interfaces: poll for commands and for events. With an empty list
+    /// gathering completes at once, saying so in an event.
+    ///
+    /// # Errors
+    /// Gathering was begun before, or the agent is closed.
+    pub fn gather(&mut self, interfaces: &[InterfaceAddress], now: Time) -> Result<(), AgentError> {
+        self.check_open()?;
+        if self.gathering_begun {
+            return Err(AgentError::AlreadyGathering);
+        }
+        self.gathering_begun = true;
+        let now = self.tick(now);
+        let components = self.session.components();
+        self.gatherer.start(interfaces, &components, now, &mut self.fx);
+        self.settle(now);
+        Ok(())
+    }
+
+    /// Adds a host candidate for a socket of the embedder's own, in place of [`Agent::gather`] or beside it. With servers
+    /// configured, they are asked about it. The candidate is announced by [`Event::LocalCandidate`] as well.
+    ///
+    /// `address` is what the peer can reach the socket at: not unspecified, not multicast, with a port. For a socket bound to
+    /// a wildcard address add each of its addresses, and tell [`Datagram::local_ip`] with every datagram.
+    ///
+    /// # Errors
+    /// The component does not exist, the address is not usable or known already, `end_of_local_candidates` was
+    /// called, or the agent is closed.
+    pub fn add_host(
+        &mut self,
+        component: Component,
+        socket: SocketId,
+        address: SocketAddr,
+        now: Time,
+    ) -> Result<LocalId, AgentError> {
+        self.check_open()?;
+        if self.gatherer.state() == GatheringState::Complete {
+            return Err(AgentError::AlreadyComplete);
+        }
+        let now = self.tick(now);
+        let id = self.session.add_host(component, socket, address, now, &mut self.fx)?;
+        self.gatherer.add_base(component, socket, address, now, &mut self.fx);
+        self.settle(now);
+        Ok(id)
+    }
+
+    /// No further [`Agent::add_host`] will come. When the servers have answered too, gathering is complete; after
+    /// [`Agent::gather`] this is said by the agent itself and not needed.
+    ///
+    /// # Errors
+    /// The agent is closed.
+    pub fn end_of_local_candidates(&mut self, now: Time) -> Result<(), AgentError> {
+        self.check_open()?;
+        let now = self.tick(now);
+        self.gatherer.end(now, &mut self.fx);
+        self.settle(now);
+        Ok(())
+    }
+
+    /// The answer to [`Command::Resolve`]: the addresses of both families, with the port of the command.
+    pub fn resolved(&mut self, request: RequestId, answer: Result<&[SocketAddr], DriverError>, now: Time) {
+        if self.closed {
+            return;
+        }
+        let now = self.tick(now);
+        self.gatherer.resolved(request, answer, now, &mut self.fx);
+        self.settle(now);
+    }
+
+    /// The answer to [`Command::OpenUdp`]: the driver's number for the socket, and the address it is bound to. When it comes
+    /// after [`Agent::close`], the agent asks for the socket to be closed again.
+    pub fn opened(
+        &mut self,
+        request: RequestId,
+        answer: Result<(SocketId, SocketAddr), DriverError>,
+        now: Time,
+    ) {
+        let now = self.tick(now);
+        if self.closed {
+            if let Ok((socket, _)) = answer {
+                self.fx.command(Command::CloseSocket { socket });
+            }
+            return;
+        }
+        self.gatherer.opened(request, answer, now, &mut self.fx);
+        self.settle(now);
+    }
+
+    /// A socket does not work any more: its pairs fail and nothing is sent from it again.
+    pub fn socket_failed(&mut self, socket: SocketId, now: Time) {
+        if self.closed {
+            return;
+        }
+        let now = self.tick(now);
+        self.gatherer.socket_failed(socket, now, &mut self.fx);
+        self.session.socket_failed(socket, now, &mut self.fx);
+        self.settle(now);
+    }
+
+    // --- the peer -----------------------------------------------------------------------------------------------
+
+    /// The peer's credentials and options, for every stream. Saying the same again changes nothing.
+    ///
+    /// # Errors
+    /// Other credentials were set before, or the agent is closed.
+    pub fn set_remote_parameters(
+        &mut self,
+        parameters: &RemoteParameters,
+        now: Time,
+    ) -> Result<(), AgentError> {
+        self.check_open()?;
+        let now = self.tick(now);
+        self.session.set_remote_parameters(None, parameters, now, &mut self.fx)?;
+        self.settle(now);
+        Ok(())
+    }
+
+    /// The peer's credentials and options for one stream, where the description has them at media level (RFC 8839 §5.4).
+    ///
+    /// # Errors
+    /// The stream does not exist, has other credentials already, or the agent is closed.
+    pub fn set_stream_remote_parameters(
+        &mut self,
+        stream: StreamId,
+        parameters: &RemoteParameters,
+        now: Time,
+    ) -> Result<(), AgentError> {
+        self.check_open()?;
+        let now = self.tick(now);
+        self.session.set_remote_parameters(Some(stream), parameters, now, &mut self.fx)?;
+        self.settle(now);
+        Ok(())
+    }
+
+    /// A candidate that the peer signalled for a stream (RFC 8838 §11), before or after its credentials.
+    ///
+    /// # Errors
+    /// The stream does not exist or the agent is closed. What the peer did wrong is not an error but
+    /// [`AddedCandidate::Ignored`].
+    pub fn add_remote_candidate(
+        &mut self,
+        stream: StreamId,
+        candidate: &Candidate,
+        now: Time,
+    ) -> Result<AddedCandidate, AgentError> {
+        self.check_open()?;
+        let now = self.tick(now);
+        let added = self.session.add_remote_candidate(stream, candidate, now, &mut self.fx)?;
+        self.settle(now);
+        Ok(added)
+    }
+
+    /// The peer signalled the end of its candidates for a stream (RFC 8838 §14). Later ones are ignored.
+    ///
+    /// # Errors
+    /// The stream does not exist or the agent is closed.
+    pub fn end_of_remote_candidates(&mut self, stream: StreamId, now: Time) -> Result<(), AgentError> {
+        self.check_open()?;
+        let now = self.tick(now);
+        self.session.end_of_remote_candidates(stream)?;
+        self.settle(now);
+        Ok(())
+    }
+
+    // --- IO -----------------------------------------------------------------------------------------------------
+
+    /// A datagram arrived. Application data is returned, everything else is dealt with.
+    pub fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Time) -> Received {
+        if self.closed {
+            return self.reject(Rejection::Closed);
+        }
+        let now = self.tick(now);
+        let received = self.route(&datagram, now);
+        match received {
+            Received::Ice => self.settle(now),
+            Received::Rejected(reason) => self.fx.counters.reject(reason),
+            Received::Data { .. } => {}
+        }
+        received
+    }
+
+    /// Time passed: does everything that is due. Early and repeated calls do nothing.
+    pub fn handle_timeout(&mut self, now: Time) {
+        if now < self.now || self.closed || self.due.is_none_or(|due| due > now) {
+            return;
+        }
+        let now = self.tick(now);
+        self.settle(now);
+    }
+
+    /// The next packet to send, encoded into `out`. [`MAX_TRANSMIT`] bytes always suffice; with fewer, packets that do not
+    /// fit are lost as if the network had dropped them.
+    #[must_use]
+    pub fn poll_transmit(&mut self, out: &mut [u8]) -> Option<Transmit> {
+        debug_assert!(out.len() >= MAX_TRANSMIT, "poll_transmit needs a buffer of MAX_TRANSMIT bytes");
+        loop {
+            let packet = self.fx.poll_packet()?;
+            if let Some(len) = packet.encode(self.session.keys(), out) {
+                self.fx.counters.packets_sent = self.fx.counters.packets_sent.saturating_add(1);
+                return Some(packet.transmit(len));
+            }
+        }
+    }
+
+    /// The next thing that only the driver can do.
+    #[must_use]
+    pub fn poll_command(&mut self) -> Option<Command> {
+        self.fx.poll_command()
+    }
+
+    /// The next event.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.fx.poll_event()
+    }
+
+    /// When [`Agent::handle_timeout`] has to be called, at the latest; `None` when only an input can cause anything. It is
+    /// always later than the time of the latest input.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.due
+    }
+
+    // --- data ---------------------------------------------------------------------------------------------------
+
+    /// Where data of a component goes (RFC 8445 §12.1): the selected pair, before that the best valid one once every
+    /// component of the stream has one, and nowhere without consent.
+    ///
+    /// # Errors
+    /// Why there is no path now.
+    pub fn send_path(&self, component: Component) -> Result<SendPath, SendError> {
+        if self.closed { Err(SendError::Closed) } else { self.session.send_path(component) }
+    }
+
+    /// Tells of data that was sent on a path: statistics, and no keepalive is needed for a while.
+    pub fn record_sent(&mut self, component: Component, packets: u64, bytes: u64, now: Time) {
+        let now = self.tick(now);
+        self.session.record_sent(component, packets, bytes, now);
+    }
+
+    /// Ends everything: no packet is sent any more, queued ones included, and sockets that were opened for the agent are to
+    /// be closed (poll for the commands). Calling it again does nothing.
+    pub fn close(&mut self, now: Time) {
+        if self.closed {
+            return;
+        }
+        self.tick(now);
+        self.closed = true;
+        self.due = None;
+        self.fx.discard_packets();
+        self.gatherer.close(&mut self.fx);
+        self.session.close(&mut self.fx);
+    }
+
+    // --- inside -------------------------------------------------------------------------------------------------
+
+    fn check_open(&self) -> Result<(), AgentError> {
+        if self.closed { Err(AgentError::Closed) } else { Ok(()) }
+    }
+
+    fn reject(&mut self, reason: Rejection) -> Received {
+        self.fx.counters.reject(reason);
+        Received::Rejected(reason)
+    }
+
+    /// A clock that stands still or jumps back does no harm.
+    fn tick(&mut self, now: Time) -> Time {
+        self.now = self.now.max(now);
+        self.now
+    }
+
+    /// The tail of every input: gathering's and the session's share, and when to wake up next.
+    fn settle(&mut self, now: Time) {
+        self.gatherer.handle_timeout(now, &mut self.fx);
+        self.session.take_found(&mut self.gatherer, now, &mut self.fx);
+        self.session.settle(&mut self.gatherer, now, &mut self.fx);
+        self.due = self.session.next_timeout(&self.gatherer, now);
+    }
+
+    /// The connection as a whole.
+    #[must_use]
+    pub fn state(&self) -> ConnectionState {
+        self.session.state()
+    }
+
+    /// How far gathering is.
+    #[must_use]
+    pub fn gathering_state(&self) -> GatheringState {
+        self.gatherer.state()
+    }
+
+    /// Our role now.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.session.role()
+    }
+
+    /// The credentials to signal to the peer, for all streams.
+    #[must_use]
+    pub fn local_credentials(&self) -> &Credentials {
+        self.session.local_credentials()
+    }
+}

@@ -1,0 +1,211 @@
+//! What a datagram is, and whose. Up to the point where it is authenticated nothing changes but counters.
+
+use floe_stun::{Class, IntegrityError, Message, Method, Time, Verified};
+
+use crate::candidate::canonical;
+use crate::config::Unauthenticated;
+use crate::io::{Datagram, Received, Rejection};
+use crate::locals::BaseId;
+use crate::message::{Answer, CheckAttributes, Outgoing, Unreadable, Wire};
+use crate::session::{CheckAnswer, CheckRequest};
+
+use super::Agent;
+
+impl Agent {
+    pub(super) fn route(&mut self, datagram: &Datagram<'_>, now: Time) -> Received {
+        if floe_stun::is_stun(datagram.contents) {
+            match self.route_stun(datagram, now) {
+                Ok(()) => Received::Ice,
+                Err(reason) => Received::Rejected(reason),
+            }
+        } else {
+            self.route_data(datagram)
+        }
+    }
+
+    /// RFC 8445 §12.2.
+    fn route_data(&mut self, datagram: &Datagram<'_>) -> Received {
+        let Some(base) = self.session.locals.find_base(datagram.socket, datagram.local_ip) else {
+            return Received::Rejected(Rejection::UnknownSocket);
+        };
+        let len = datagram.contents.len();
+        match self.session.accept_data(base, canonical(datagram.source), len) {
+            Some(component) => Received::Data { component, payload: 0..len },
+            None => Received::Rejected(Rejection::UnknownSource),
+        }
+    }
+
+    fn route_stun(&mut self, datagram: &Datagram<'_>, now: Time) -> Result<(), Rejection> {
+        let message = Message::parse(datagram.contents).map_err(|_| Rejection::Malformed)?;
+        // Unknown methods are discarded in silence (RFC 8489 §6.3).
+        if message.method() != Method::BINDING {
+            return Err(Rejection::UnexpectedMessage);
+        }
+        match message.class() {
+            Class::Request => self.route_request(&message, datagram, now),
+            Class::Success | Class::Error => self.route_answer(&message, datagram, now),
+            Class::Indication => self.route_indication(&message, datagram),
+        }
+    }
+
+    /// RFC 8445 §11: a keepalive has done its work on the way. It is not authenticated and changes nothing.
+    fn route_indication(&mut self, message: &Message<'_>, datagram: &Datagram<'_>) -> Result<(), Rejection> {
+        self.session.locals.find_base(datagram.socket, datagram.local_ip).ok_or(Rejection::UnknownSocket)?;
+        if message.unknown_required(&[]).next().is_some() {
+            return Err(Rejection::UnknownAttribute);
+        }
+        self.fx.counters.indications_received = self.fx.counters.indications_received.saturating_add(1);
+        Ok(())
+    }
+
+    // --- requests -----------------------------------------------------------------------------------------------
+
+    /// RFC 8489 §9.1.3, then RFC 8445 §7.3.
+    fn route_request(
+        &mut self,
+        message: &Message<'_>,
+        datagram: &Datagram<'_>,
+        now: Time,
+    ) -> Result<(), Rejection> {
+        let base = self
+            .session
+            .locals
+            .find_base(datagram.socket, datagram.local_ip)
+            .ok_or(Rejection::UnknownSocket)?;
+        let verified = match self.authenticate(message) {
+            Ok(verified) => verified,
+            Err(reason) => {
+                self.refuse_stranger(message, base, datagram, reason, now);
+                return Err(reason);
+            }
+        };
+        let source = canonical(datagram.source);
+        let algorithm = verified.algorithm();
+        match CheckAttributes::read(&verified) {
+            Ok(check) => {
+                let request = CheckRequest {
+                    id: verified.transaction_id(),
+                    base,
+                    source,
+                    algorithm,
+                    priority: check.priority,
+                    use_candidate: check.use_candidate,
+                    role: check.role,
+                };
+                self.session.on_request(&request, now, &mut self.fx)
+            }
+            Err(unreadable) => {
+                // RFC 8489 §6.3.1: 420 with what we do not know; anything else that is wrong is a 400.
+                let (code, unknown, reason) = match unreadable {
+                    Unreadable::Unknown(types) => (420, types, Rejection::UnknownAttribute),
+                    Unreadable::Malformed => (400, Default::default(), Rejection::Malformed),
+                    Unreadable::Incomplete => (400, Default::default(), Rejection::MissingAttribute),
+                };
+                let wire = Wire::Error { id: verified.transaction_id(), algorithm, code, unknown };
+                self.session.respond(base, source, wire, &mut self.fx);
+                Err(reason)
+            }
+        }
+    }
+
+    /// RFC 8489 §9.1.3: USERNAME and integrity are there, the name begins with our ufrag and a colon, the key fits.
+    fn authenticate<'a>(&self, message: &Message<'a>) -> Result<Verified<'a>, Rejection> {
+        let username = message.get::<floe_stun::attributes::Username<'a>>();
+        let Ok(Some(username)) = username else { return Err(Rejection::MissingAttribute) };
+        if !message.has_integrity() {
+            return Err(Rejection::MissingAttribute);
+        }
+        let ours = self.session.keys().local_ufrag().as_bytes();
+        let rest = username.as_bytes().strip_prefix(ours);
+        if rest.and_then(<[u8]>::first) != Some(&b':') {
+            return Err(Rejection::WrongUsername);
+        }
+        message.verify(self.session.keys().local()).map_err(|e| match e {
+            IntegrityError::Missing => Rejection::MissingAttribute,
+            _ => Rejection::BadIntegrity,
+        })
+    }
+
+    /// [D] By default a stranger gets no answer; otherwise 400 or 401 without integrity, rate-limited.
+    fn refuse_stranger(
+        &mut self,
+        message: &Message<'_>,
+        base: BaseId,
+        datagram: &Datagram<'_>,
+        reason: Rejection,
+        now: Time,
+    ) {
+        if self.session.unauthenticated_policy() == Unauthenticated::Silent || !self.session.may_refuse(now) {
+            return;
+        }
+        let code = if reason == Rejection::MissingAttribute { 400 } else { 401 };
+        let wire = Wire::UnsignedError { id: message.transaction_id(), code };
+        self.session.respond(base, datagram.source, wire, &mut self.fx);
+    }
+
+    // --- answers ------------------------------------------------------------------------------------------------
+
+    fn route_answer(
+        &mut self,
+        message: &Message<'_>,
+        datagram: &Datagram<'_>,
+        now: Time,
+    ) -> Result<(), Rejection> {
+        let id = message.transaction_id();
+        let Some(request) = self.session.transaction(&id).map(|t| t.packet) else {
+            return self.route_server_answer(message, datagram, now);
+        };
+        // RFC 8489 §9.1.4: any answer without the right integrity is discarded, errors too.
+        let Wire::Check { stream, .. } = request.wire else { return Err(Rejection::UnknownTransaction) };
+        let peer = self.session.keys().peer(stream).ok_or(Rejection::UnknownTransaction)?;
+        let verified = message.verify(&peer.key).map_err(|e| match e {
+            IntegrityError::Missing => Rejection::MissingAttribute,
+            _ => Rejection::BadIntegrity,
+        })?;
+        let symmetric = is_symmetric(&request, datagram);
+        match Answer::read(&verified, false) {
+            Ok(answer) => {
+                self.session.on_answer(&CheckAnswer { id, answer, symmetric }, now, &mut self.fx);
+                Ok(())
+            }
+            // RFC 8489 §6.3.3, §6.3.4: the transaction fails.
+            Err(Unreadable::Unknown(_)) => {
+                self.session.on_unusable_answer(&id, now, &mut self.fx);
+                self.settle(now);
+                Err(Rejection::UnknownAttribute)
+            }
+            Err(Unreadable::Malformed) => Err(Rejection::Malformed),
+            Err(Unreadable::Incomplete) => Err(Rejection::MissingAttribute),
+        }
+    }
+
+    /// Not one of our checks: gathering's, or nobody's.
+    fn route_server_answer(
+        &mut self,
+        message: &Message<'_>,
+        datagram: &Datagram<'_>,
+        now: Time,
+    ) -> Result<(), Rejection> {
+        let from = (datagram.socket, canonical(datagram.source));
+        let answer = Answer::read(message, true).map_err(|e| match e {
+            Unreadable::Unknown(_) => Rejection::UnknownAttribute,
+            Unreadable::Malformed => Rejection::Malformed,
+            Unreadable::Incomplete => Rejection::MissingAttribute,
+        });
+        let id = message.transaction_id();
+        if self.gatherer.on_response(&id, from, answer, now, &mut self.fx) {
+            Ok(())
+        } else {
+            Err(Rejection::UnknownTransaction)
+        }
+    }
+}
+
+/// RFC 8445 §7.2.5.2.1: from where the request went to, to where it left from.
+fn is_symmetric(request: &Outgoing, datagram: &Datagram<'_>) -> bool {
+    let same_local = match (datagram.local_ip, request.src_ip) {
+        (Some(received), Some(sent)) => received.to_canonical() == sent,
+        _ => true,
+    };
+    canonical(datagram.source) == request.destination && datagram.socket == request.socket && same_local
+}

@@ -1,0 +1,180 @@
+//! The checklist set (RFC 8445 §6.1.2): one checklist for each stream, and what goes across all of them: the cap, the
+//! foundations, and the turn on each tick of Ta.
+//!
+//! | file | section |
+//! |---|---|
+//! | `pair.rs` | §6.1.2.2, a pair |
+//! | `form.rs` | §6.1.2.2–§6.1.2.5, forming, pruning, the cap; RFC 8838 §12 |
+//! | `freeze.rs` | §6.1.2.6, §7.2.5.3.3, the states |
+//! | `schedule.rs` | §6.1.4, which pair is checked next |
+
+mod form;
+mod freeze;
+pub(crate) mod pair;
+mod schedule;
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use hashbrown::HashMap;
+
+use crate::hash::Keyed;
+use crate::ids::{PairId, RemoteId, StreamId};
+use crate::locals::BaseId;
+
+pub(crate) use form::NewPair;
+pub(crate) use pair::{Pair, PairFoundation, PairTable, ValidPair};
+
+/// RFC 8445 §6.1.2.1.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ChecklistState {
+    Running,
+    Completed,
+    Failed,
+}
+
+/// The checklist of one stream.
+#[derive(Clone, Debug)]
+pub(crate) struct Checklist {
+    pub(crate) state: ChecklistState,
+    /// Pairs by descending priority; equal ones by ascending component, then in order of arrival.
+    order: Vec<PairId>,
+    /// The triggered-check queue (§6.1.4.1), first in, first out.
+    triggered: VecDeque<PairId>,
+}
+
+/// All checklists of an agent.
+#[derive(Clone, Debug)]
+pub(crate) struct Checklists {
+    pub(crate) pairs: PairTable,
+    lists: Vec<Checklist>,
+    by_path: HashMap<(BaseId, RemoteId), PairId, Keyed>,
+    /// RFC 8445 §6.1.2.5.
+    cap: usize,
+    /// The list whose turn it is.
+    turn: usize,
+    /// Initial states have been assigned (§6.1.2.6).
+    started: bool,
+}
+
+impl Checklists {
+    pub(crate) fn new(streams: usize, cap: u16, hash: Keyed) -> Self {
+        let list =
+            Checklist { state: ChecklistState::Running, order: Vec::new(), triggered: VecDeque::new() };
+        Self {
+            pairs: PairTable::default(),
+            lists: alloc::vec![list; streams],
+            by_path: HashMap::with_hasher(hash),
+            cap: usize::from(cap),
+            turn: 0,
+            started: false,
+        }
+    }
+
+    pub(crate) fn list(&self, stream: StreamId) -> Option<&Checklist> {
+        self.lists.get(usize::from(stream.0))
+    }
+
+    pub(crate) fn list_mut(&mut self, stream: StreamId) -> Option<&mut Checklist> {
+        self.lists.get_mut(usize::from(stream.0))
+    }
+
+    pub(crate) fn get(&self, id: PairId) -> Option<&Pair> {
+        self.pairs.get(id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: PairId) -> Option<&mut Pair> {
+        self.pairs.get_mut(id)
+    }
+
+    /// The pair from this base to this remote candidate.
+    pub(crate) fn find(&self, base: BaseId, remote: RemoteId) -> Option<PairId> {
+        self.by_path.get(&(base, remote)).copied()
+    }
+
+    /// The pairs of a stream, highest priority first.
+    pub(crate) fn in_order(&self, stream: StreamId) -> impl Iterator<Item = (PairId, &Pair)> {
+        let order = self.list(stream).map(|l| l.order.as_slice()).unwrap_or_default();
+        order.iter().filter_map(|&id| Some((id, self.pairs.get(id)?)))
+    }
+
+    /// Every pair: stream by stream, highest priority first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (PairId, &Pair)> {
+        self.lists.iter().flat_map(|l| l.order.iter()).filter_map(|&id| Some((id, self.pairs.get(id)?)))
+    }
+
+    /// Takes a pair off everything.
+    pub(crate) fn remove(&mut self, id: PairId) -> Option<Pair> {
+        let pair = self.pairs.remove(id)?;
+        self.by_path.remove(&(pair.base, pair.remote));
+        if let Some(list) = self.list_mut(pair.component.stream) {
+            list.order.retain(|&other| other != id);
+            if pair.queued {
+                list.triggered.retain(|&other| other != id);
+            }
+        }
+        Some(pair)
+    }
+
+    /// Puts a pair where its (changed) priority belongs.
+    pub(crate) fn resort(&mut self, id: PairId) {
+        let Some(stream) = self.pairs.get(id).map(|p| p.component.stream) else { return };
+        if let Some(list) = self.list_mut(stream) {
+            list.order.retain(|&other| other != id);
+        }
+        self.insert_in_order(id);
+    }
+
+    /// Every pair has a new priority: RFC 8445 §7.3.1.1 after a role switch.
+    pub(crate) fn reprioritise(&mut self, mut priorities: impl FnMut(&Pair) -> (u64, Option<u64>)) {
+        for pair in self.pairs.iter_mut() {
+            let (priority, valid_priority) = priorities(pair);
+            pair.priority = priority;
+            if let (Some(valid), Some(priority)) = (&mut pair.valid, valid_priority) {
+                valid.priority = priority;
+            }
+        }
+        let pairs = &self.pairs;
+        for list in &mut self.lists {
+            list.order.sort_by_key(|&id| sort_key(pairs, id));
+        }
+    }
+
+    fn insert_in_order(&mut self, id: PairId) {
+        let Some(stream) = self.pairs.get(id).map(|p| p.component.stream) else { return };
+        let pairs = &self.pairs;
+        let Some(list) = self.lists.get_mut(usize::from(stream.0)) else { return };
+        let key = sort_key(pairs, id);
+        let at = list.order.partition_point(|&other| sort_key(pairs, other) <= key);
+        list.order.insert(at, id);
+    }
+
+    /// Panics, in tests and fuzzers, when the parts do not agree with each other.
+    pub(crate) fn check_invariants(&self) {
+        let listed: usize = self.lists.iter().map(|l| l.order.len()).sum();
+        assert_eq!(listed, self.pairs.len(), "every pair is on one checklist");
+        assert_eq!(self.by_path.len(), self.pairs.len(), "every path has one pair");
+        assert!(self.pairs.len() <= self.cap.max(1), "RFC 8445 §6.1.2.5: the cap holds");
+        for (i, list) in self.lists.iter().enumerate() {
+            for window in list.order.windows(2) {
+                let keys: Vec<_> = window.iter().map(|&id| sort_key(&self.pairs, id)).collect();
+                assert!(keys[0] <= keys[1], "a checklist is sorted");
+            }
+            for &id in &list.order {
+                let pair = self.pairs.get(id).expect("a listed pair exists");
+                assert_eq!(usize::from(pair.component.stream.0), i, "a pair is on its stream's checklist");
+                assert_eq!(self.find(pair.base, pair.remote), Some(id), "a pair is found by its path");
+                assert_eq!(pair.queued, list.triggered.contains(&id), "the queue flag tells the truth");
+                assert!(!pair.nominated || pair.valid.is_some(), "a nominated pair is valid");
+            }
+            for &id in &list.triggered {
+                assert!(list.order.contains(&id), "a queued pair is on the checklist");
+            }
+        }
+    }
+}
+
+/// Ascending sort key: descending priority, then ascending component (RFC 8445 §6.1.2.3).
+fn sort_key(pairs: &PairTable, id: PairId) -> (u64, u16) {
+    pairs.get(id).map_or((u64::MAX, u16::MAX), |p| (!p.priority, p.component.id.get()))
+}

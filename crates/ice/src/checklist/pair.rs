@@ -1,0 +1,142 @@
+//! One candidate pair, and the table that owns all of them.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use crate::ids::{Component, LocalId, PairId, RemoteId};
+use crate::locals::BaseId;
+use crate::stats::{PairState, PairStats};
+use crate::transaction::TransactionKey;
+
+/// The foundation of a pair: both candidates' (RFC 8445 §6.1.2.6), as interned numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct PairFoundation {
+    pub(crate) local: u16,
+    pub(crate) remote: u16,
+}
+
+/// A candidate pair of a checklist (RFC 8445 §6.1.2). Its local end is a base: a server-reflexive or peer-reflexive local
+/// candidate has been replaced (§6.1.2.4).
+#[derive(Clone, Debug)]
+pub(crate) struct Pair {
+    pub(crate) component: Component,
+    pub(crate) base: BaseId,
+    pub(crate) local: LocalId,
+    pub(crate) remote: RemoteId,
+    pub(crate) foundation: PairFoundation,
+    pub(crate) priority: u64,
+    pub(crate) state: PairState,
+    /// On the triggered-check queue.
+    pub(crate) queued: bool,
+    /// The next check from the queue carries USE-CANDIDATE (§8.1.1, regular nomination).
+    pub(crate) nominating: bool,
+    /// Controlled: the peer nominated the pair before our own check succeeded (§7.3.1.5).
+    pub(crate) nominate_when_valid: bool,
+    /// Its nomination succeeded.
+    pub(crate) nominated: bool,
+    /// Answers with 5xx so far: a check is repeated at most four times for them.
+    pub(crate) server_errors: u8,
+    /// The check on its way.
+    pub(crate) check: Option<TransactionKey>,
+    /// On the valid list: what the check found.
+    pub(crate) valid: Option<ValidPair>,
+    /// Allocated with the first packet.
+    pub(crate) stats: Option<Box<PairStats>>,
+}
+
+/// What makes a pair valid (§7.2.5.3.2): the local candidate with the mapped address, and the priority of *that* pair.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ValidPair {
+    pub(crate) local: LocalId,
+    pub(crate) priority: u64,
+}
+
+impl Pair {
+    pub(crate) fn stats_mut(&mut self) -> &mut PairStats {
+        self.stats.get_or_insert_with(Box::default)
+    }
+
+    /// Never discarded to make room ([D], beside RFC 8445 §6.1.2.5).
+    pub(crate) fn is_protected(&self) -> bool {
+        self.nominated || self.nominating || self.valid.is_some() || self.state == PairState::InProgress
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Slot {
+    generation: u16,
+    pair: Option<Pair>,
+}
+
+/// The pairs of an agent, by generational id.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PairTable {
+    slots: Vec<Slot>,
+    free: Vec<u16>,
+    len: usize,
+}
+
+impl PairTable {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn get(&self, id: PairId) -> Option<&Pair> {
+        let slot = self.slots.get(index(id))?;
+        if slot.generation == generation(id) { slot.pair.as_ref() } else { None }
+    }
+
+    pub(crate) fn get_mut(&mut self, id: PairId) -> Option<&mut Pair> {
+        let slot = self.slots.get_mut(index(id))?;
+        if slot.generation == generation(id) { slot.pair.as_mut() } else { None }
+    }
+
+    /// `None` only with 65 536 pairs, which no limit allows.
+    pub(crate) fn insert(&mut self, pair: Pair) -> Option<PairId> {
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None => {
+                let index = u16::try_from(self.slots.len()).ok()?;
+                self.slots.push(Slot { generation: 0, pair: None });
+                index
+            }
+        };
+        let slot = self.slots.get_mut(usize::from(index))?;
+        slot.pair = Some(pair);
+        self.len += 1;
+        Some(PairId(u32::from(slot.generation) << 16 | u32::from(index)))
+    }
+
+    pub(crate) fn remove(&mut self, id: PairId) -> Option<Pair> {
+        let slot = self.slots.get_mut(index(id))?;
+        if slot.generation != generation(id) {
+            return None;
+        }
+        let pair = slot.pair.take()?;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push((id.0 & 0xffff) as u16);
+        self.len -= 1;
+        Some(pair)
+    }
+
+    /// Every pair, in the order of the table.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (PairId, &Pair)> {
+        self.slots.iter().enumerate().filter_map(|(i, slot)| {
+            let pair = slot.pair.as_ref()?;
+            let index = u32::try_from(i).ok()?;
+            Some((PairId(u32::from(slot.generation) << 16 | index), pair))
+        })
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Pair> {
+        self.slots.iter_mut().filter_map(|slot| slot.pair.as_mut())
+    }
+}
+
+fn index(id: PairId) -> usize {
+    (id.0 & 0xffff) as usize
+}
+
+fn generation(id: PairId) -> u16 {
+    (id.0 >> 16) as u16
+}

@@ -1,0 +1,122 @@
+//! Which pair is checked next: RFC 8445 §6.1.4.
+
+#[cfg(test)]
+use alloc::collections::VecDeque;
+
+use crate::ids::PairId;
+use crate::stats::PairState;
+
+use super::{ChecklistState, Checklists};
+
+impl Checklists {
+    /// §6.1.4.1: to the end of the triggered-check queue, unless it is on it.
+    pub(crate) fn trigger(&mut self, id: PairId) {
+        let Some(pair) = self.pairs.get_mut(id) else { return };
+        if pair.queued {
+            return;
+        }
+        pair.queued = true;
+        let stream = pair.component.stream;
+        if let Some(list) = self.list_mut(stream) {
+            list.triggered.push_back(id);
+        }
+    }
+
+    /// Off the triggered-check queue.
+    pub(crate) fn untrigger(&mut self, id: PairId) {
+        let Some(pair) = self.pairs.get_mut(id).filter(|p| p.queued) else { return };
+        pair.queued = false;
+        let stream = pair.component.stream;
+        if let Some(list) = self.list_mut(stream) {
+            list.triggered.retain(|&other| other != id);
+        }
+    }
+
+    /// §6.1.4.2: the pair whose check the next tick of Ta begins. `eligible` says which streams may send checks (the
+    /// peer's credentials are known). The turn goes round the checklists; one that has nothing to do gives it on at once.
+    pub(crate) fn next(&mut self, eligible: impl Fn(usize) -> bool) -> Option<PairId> {
+        let count = self.lists.len();
+        for step in 0..count {
+            let at = (self.turn + step) % count;
+            if !eligible(at) {
+                continue;
+            }
+            if let Some(id) = self.next_triggered(at).or_else(|| self.next_ordinary(at)) {
+                self.turn = (at + 1) % count;
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// Step 1, for lists in every state: a check that the peer's own check asked for is sent whatever else is concluded.
+    fn next_triggered(&mut self, list: usize) -> Option<PairId> {
+        loop {
+            let id = self.lists.get_mut(list)?.triggered.pop_front()?;
+            if let Some(pair) = self.pairs.get_mut(id) {
+                pair.queued = false;
+                // The original check may have succeeded while the pair was queued; it needs no other one then.
+                if pair.state != PairState::Succeeded || pair.nominating {
+                    return Some(id);
+                }
+            }
+        }
+    }
+
+    /// Steps 2 and 3.
+    fn next_ordinary(&mut self, list: usize) -> Option<PairId> {
+        if self.lists.get(list)?.state != ChecklistState::Running {
+            return None;
+        }
+        if let Some(id) = self.highest_waiting(list) {
+            return Some(id);
+        }
+        self.thaw(list);
+        self.highest_waiting(list)
+    }
+
+    fn highest_waiting(&self, list: usize) -> Option<PairId> {
+        let waiting = |&id: &PairId| self.pairs.get(id).is_some_and(|p| p.state == PairState::Waiting);
+        self.lists.get(list)?.order.iter().copied().find(waiting)
+    }
+
+    /// Whether [`Checklists::next`] would find a pair, apart from stale entries of the queues.
+    pub(crate) fn has_work(&self, eligible: impl Fn(usize) -> bool) -> bool {
+        self.lists.iter().enumerate().any(|(at, list)| {
+            eligible(at)
+                && (!list.triggered.is_empty()
+                    || (list.state == ChecklistState::Running && self.has_ordinary_work(&list.order)))
+        })
+    }
+
+    fn has_ordinary_work(&self, order: &[PairId]) -> bool {
+        let state = |id: &PairId| self.pairs.get(*id).map(|p| p.state);
+        if order.iter().any(|id| state(id) == Some(PairState::Waiting)) {
+            return true;
+        }
+        order.iter().any(|id| {
+            self.pairs.get(*id).is_some_and(|pair| {
+                pair.state == PairState::Frozen && !self.is_foundation_busy(pair.foundation)
+            })
+        })
+    }
+
+    fn is_foundation_busy(&self, foundation: super::PairFoundation) -> bool {
+        self.pairs.iter().any(|(_, p)| {
+            p.foundation == foundation && matches!(p.state, PairState::Waiting | PairState::InProgress)
+        })
+    }
+
+    /// Num-Waiting + Num-In-Progress and N of RFC 8445 §14.3.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        let busy =
+            self.pairs.iter().filter(|(_, p)| matches!(p.state, PairState::Waiting | PairState::InProgress));
+        (busy.count(), self.pairs.len())
+    }
+
+    /// The queue of a list, first to be checked first.
+    #[cfg(test)]
+    pub(crate) fn triggered(&self, stream: crate::StreamId) -> VecDeque<PairId> {
+        self.list(stream).map(|l| l.triggered.clone()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,95 @@
+//! The one sink: everything an input causes is queued here, final, until it is polled.
+
+use alloc::collections::VecDeque;
+
+use crate::event::Event;
+use crate::io::Command;
+use crate::message::Outgoing;
+use crate::random::Random;
+use crate::stats::Counters;
+
+/// Events kept for an application that does not poll. State changes beyond it replace older ones of their kind.
+const MAX_EVENTS: usize = 1024;
+
+/// Queued packets, commands and events, the counters, and the generator: what a packet needs of it is drawn when the
+/// packet is queued.
+#[derive(Clone)]
+pub(crate) struct Effects {
+    packets: VecDeque<Outgoing>,
+    commands: VecDeque<Command>,
+    events: VecDeque<Event>,
+    max_packets: usize,
+    pub(crate) counters: Counters,
+    pub(crate) random: Random,
+}
+
+impl Effects {
+    pub(crate) fn new(random: Random, max_packets: u16) -> Self {
+        Self {
+            packets: VecDeque::new(),
+            commands: VecDeque::new(),
+            events: VecDeque::new(),
+            max_packets: usize::from(max_packets),
+            counters: Counters::default(),
+            random,
+        }
+    }
+
+    /// Whether a packet more can be queued. New transactions wait for it.
+    pub(crate) fn has_room(&self) -> bool {
+        self.packets.len() < self.max_packets
+    }
+
+    /// A request, retransmission or indication; dropped if the queue is full, as the network might have dropped it.
+    pub(crate) fn send(&mut self, packet: Outgoing) {
+        if self.has_room() {
+            self.packets.push_back(packet);
+        }
+    }
+
+    /// A response; dropped and counted if the queue is full, since the peer will ask again.
+    pub(crate) fn respond(&mut self, packet: Outgoing) {
+        if self.has_room() {
+            self.counters.responses_sent = self.counters.responses_sent.saturating_add(1);
+            self.packets.push_back(packet);
+        } else {
+            self.counters.responses_dropped = self.counters.responses_dropped.saturating_add(1);
+        }
+    }
+
+    pub(crate) fn command(&mut self, command: Command) {
+        self.commands.push_back(command);
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        if self.events.len() >= MAX_EVENTS {
+            let kind = core::mem::discriminant(&event);
+            let older = self.events.iter().position(|e| core::mem::discriminant(e) == kind);
+            self.events.remove(older.unwrap_or(0));
+            self.counters.events_dropped = self.counters.events_dropped.saturating_add(1);
+        }
+        self.events.push_back(event);
+    }
+
+    pub(crate) fn poll_packet(&mut self) -> Option<Outgoing> {
+        self.packets.pop_front()
+    }
+
+    pub(crate) fn poll_command(&mut self) -> Option<Command> {
+        self.commands.pop_front()
+    }
+
+    pub(crate) fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Packets that nobody may send any more.
+    pub(crate) fn discard_packets(&mut self) {
+        self.packets.clear();
+    }
+
+    pub(crate) fn check_invariants(&self) {
+        assert!(self.packets.len() <= self.max_packets, "queued packets are bounded");
+        assert!(self.events.len() <= MAX_EVENTS, "queued events are bounded");
+    }
+}

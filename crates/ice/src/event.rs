@@ -1,0 +1,203 @@
+//! What the agent tells the application, and the states it names (W3C webrtc, RTCIceTransport).
+
+use core::fmt;
+use core::net::SocketAddr;
+
+use crate::ids::{Component, LocalId, PairId, RemoteId, StreamId};
+use crate::io::DriverError;
+
+/// Which side nominates (RFC 8445 §6.1.1).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Role {
+    /// Nominates the pairs that are used.
+    Controlling,
+    /// Uses the pairs that the peer nominates.
+    Controlled,
+}
+
+impl Role {
+    /// The other role.
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Controlling => Self::Controlled,
+            Self::Controlled => Self::Controlling,
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Controlling => "controlling",
+            Self::Controlled => "controlled",
+        })
+    }
+}
+
+/// How far gathering is (W3C `RTCIceGatheringState`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum GatheringState {
+    /// Not begun.
+    New,
+    /// In progress.
+    Gathering,
+    /// Finished: no further candidate of this session will come, and it is time to signal end-of-candidates.
+    Complete,
+}
+
+impl fmt::Display for GatheringState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::New => "new",
+            Self::Gathering => "gathering",
+            Self::Complete => "complete",
+        })
+    }
+}
+
+/// How far connecting is (W3C `RTCIceTransportState`), over all streams and components of the agent.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ConnectionState {
+    /// The credentials or every candidate of the peer are still missing.
+    New,
+    /// Checks go on and some component has no path yet.
+    Checking,
+    /// Every component has a valid pair: data can flow.
+    Connected,
+    /// Every component has its selected pair.
+    Completed,
+    /// No answer on a path in use for 15 seconds; it may recover. See [`Event::StateChanged`].
+    Disconnected,
+    /// No path was found, or consent on one that was in use expired (RFC 7675 §5.1). Lasts until an ICE restart.
+    Failed,
+    /// [`Agent::close`](crate::Agent::close) was called.
+    Closed,
+}
+
+impl fmt::Display for ConnectionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::New => "new",
+            Self::Checking => "checking",
+            Self::Connected => "connected",
+            Self::Completed => "completed",
+            Self::Disconnected => "disconnected",
+            Self::Failed => "failed",
+            Self::Closed => "closed",
+        })
+    }
+}
+
+/// Why the pair of a component changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum SelectionReason {
+    /// The pair was nominated (RFC 8445 §8).
+    Nominated,
+    /// Of several nominated pairs this has the highest priority (RFC 8445 §8.1.1, RFC 5245 peers).
+    HigherPriority,
+    /// The pair selected before is dead and this nominated one lives.
+    PathLost,
+}
+
+impl fmt::Display for SelectionReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nominated => "nominated",
+            Self::HigherPriority => "nominated with a higher priority",
+            Self::PathLost => "the previous path is lost",
+        })
+    }
+}
+
+/// Why consent to send ended (RFC 7675 §5.1, §5.2).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ConsentLoss {
+    /// No authenticated answer for 30 seconds.
+    Expired,
+    /// The peer revoked it with an authenticated 403.
+    Revoked,
+}
+
+/// What went wrong with one source of candidates. Gathering goes on with the others.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum GatheringFailure {
+    /// The driver could not do it.
+    Driver(DriverError),
+    /// The driver did not answer within the deadline.
+    NoAnswerFromDriver,
+    /// The server's name has no address of a family that we have an interface for.
+    NoUsableAddress,
+    /// The server did not answer within the deadline.
+    ServerTimeout,
+    /// The server answered with this error code.
+    ServerError(u16),
+    /// The server's answer makes no sense.
+    BadAnswer,
+    /// No network interface is left after the filters.
+    NoInterface,
+}
+
+impl fmt::Display for GatheringFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Driver(e) => e.fmt(f),
+            Self::NoAnswerFromDriver => f.write_str("no answer within the deadline"),
+            Self::NoUsableAddress => f.write_str("no address of a family that an interface here has"),
+            Self::ServerTimeout => f.write_str("the server did not answer"),
+            Self::ServerError(code) => write!(f, "the server answered with error {code}"),
+            Self::BadAnswer => f.write_str("the server's answer is not usable"),
+            Self::NoInterface => f.write_str("no usable network interface"),
+        }
+    }
+}
+
+/// Something the application may want to know. Events are queued in the order in which things happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A local candidate to be signalled to the peer: [`Agent::local_candidate`](crate::Agent::local_candidate) has
+    /// it. It is checked from now on.
+    LocalCandidate(LocalId),
+    /// Gathering went on. [`GatheringState::Complete`] is the moment to signal end-of-candidates.
+    GatheringStateChanged(GatheringState),
+    /// One source of candidates failed.
+    GatheringProblem {
+        /// The number of the server in [`Config::servers`](crate::Config::servers), if it is about a server.
+        server: Option<u16>,
+        /// The local address concerned, if it is about one.
+        address: Option<SocketAddr>,
+        /// What went wrong.
+        failure: GatheringFailure,
+    },
+    /// A peer-reflexive remote candidate was learned from a check (RFC 8445 §7.3.1.3).
+    RemoteCandidateDiscovered(RemoteId),
+    /// The state of the whole changed. `Disconnected` needs 15 seconds without any answer on the path in use, so one
+    /// lost packet, and even two lost consent checks in a row, never flap it; the first answer ends it.
+    StateChanged(ConnectionState),
+    /// The checklist of this stream failed (RFC 8445 §6.1.2.1, §8.1.2).
+    StreamFailed(StreamId),
+    /// The path that data of a component has to be sent on is another one, or none:
+    /// [`Agent::send_path`](crate::Agent::send_path).
+    PathChanged(Component),
+    /// A pair was selected for a component (RFC 8445 §8.1.1).
+    SelectedPairChanged {
+        /// The component.
+        component: Component,
+        /// The pair, for [`Agent::pair`](crate::Agent::pair).
+        pair: PairId,
+        /// Why.
+        reason: SelectionReason,
+    },
+    /// Data of this component must not be sent any more (RFC 7675 §5.1).
+    ConsentLost {
+        /// The component.
+        component: Component,
+        /// Why.
+        loss: ConsentLoss,
+    },
+    /// A role conflict was resolved by changing our role (RFC 8445 §7.3.1.1, §7.2.5.1).
+    RoleChanged(Role),
+}

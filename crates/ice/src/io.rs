@@ -1,0 +1,197 @@
+//! What crosses the agent's border: datagrams, data, commands to the driver.
+
+use core::fmt;
+use core::net::{IpAddr, SocketAddr};
+use core::ops::Range;
+
+use alloc::string::String;
+
+use crate::ids::{Component, RequestId, SocketId};
+
+/// Bytes that always suffice for one packet of [`Agent::poll_transmit`](crate::Agent::poll_transmit).
+///
+/// The largest packet is a check with a USERNAME of 508 bytes and every attribute of RFC 8445 §7.1.
+pub const MAX_TRANSMIT: usize = 640;
+
+/// A datagram as it came from a socket.
+#[derive(Clone, Copy, Debug)]
+pub struct Datagram<'a> {
+    /// The socket that received it.
+    pub socket: SocketId,
+    /// The address it was sent to, if the driver knows it (`IP_PKTINFO`): needed on sockets bound to a wildcard address,
+    /// where the symmetry of RFC 8445 §7.2.5.2.1 could not be checked without it. Otherwise `None`.
+    pub local_ip: Option<IpAddr>,
+    /// Where it came from.
+    pub source: SocketAddr,
+    /// The payload of the UDP packet.
+    pub contents: &'a [u8],
+}
+
+/// A packet to be sent; its bytes are in the buffer that was handed to
+/// [`Agent::poll_transmit`](crate::Agent::poll_transmit).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Transmit {
+    /// The socket to send it from.
+    pub socket: SocketId,
+    /// The local address to send it from. A socket bound to just this address needs no care; one bound to a wildcard
+    /// address has to set it (`IP_PKTINFO`).
+    pub src_ip: Option<IpAddr>,
+    /// Where it goes.
+    pub destination: SocketAddr,
+    /// How many bytes of the buffer it takes.
+    pub len: usize,
+}
+
+/// What a datagram was.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Received {
+    /// A STUN message of ICE. It is dealt with; poll for what it caused.
+    Ice,
+    /// Application data (RFC 8445 §12.2): `payload` is its place in the contents of the datagram that was handed in.
+    Data {
+        /// The component it belongs to.
+        component: Component,
+        /// Where the payload is in the datagram.
+        payload: Range<usize>,
+    },
+    /// It was dropped and counted; nothing else changed.
+    Rejected(Rejection),
+}
+
+/// Why a datagram was dropped. The network's fault, never the caller's: there is a counter for each
+/// ([`Counters::rejected`](crate::Counters::rejected)) and nothing to do about it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// It came on a socket or to an address that the agent does not use.
+    UnknownSocket,
+    /// It looks like STUN and is not well formed, or its FINGERPRINT is wrong.
+    Malformed,
+    /// A method or class that has no business here.
+    UnexpectedMessage,
+    /// A request without USERNAME or integrity, or with attributes missing that RFC 8445 §7.1 demands.
+    MissingAttribute,
+    /// A request whose USERNAME does not begin with our ufrag and a colon.
+    WrongUsername,
+    /// The integrity attribute is missing or wrong.
+    BadIntegrity,
+    /// A response to no transaction that is open.
+    UnknownTransaction,
+    /// Authenticated, but with comprehension-required attributes that we do not know.
+    UnknownAttribute,
+    /// Data from an address that is no remote candidate (RFC 8445 §12.2).
+    UnknownSource,
+    /// A limit of [`Limits`](crate::Limits) is reached.
+    LimitReached,
+    /// The agent is closed.
+    Closed,
+}
+
+impl Rejection {
+    /// How many reasons there are.
+    pub(crate) const COUNT: usize = 11;
+
+    /// Every reason, in the order of the counters.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::UnknownSocket,
+        Self::Malformed,
+        Self::UnexpectedMessage,
+        Self::MissingAttribute,
+        Self::WrongUsername,
+        Self::BadIntegrity,
+        Self::UnknownTransaction,
+        Self::UnknownAttribute,
+        Self::UnknownSource,
+        Self::LimitReached,
+        Self::Closed,
+    ];
+
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownSocket => "received on a socket or address the agent does not use",
+            Self::Malformed => "malformed STUN message",
+            Self::UnexpectedMessage => "unexpected STUN method or class",
+            Self::MissingAttribute => "a mandatory STUN attribute is missing",
+            Self::WrongUsername => "USERNAME is not addressed to this agent",
+            Self::BadIntegrity => "message integrity is missing or wrong",
+            Self::UnknownTransaction => "response to no open transaction",
+            Self::UnknownAttribute => "unknown comprehension-required STUN attribute",
+            Self::UnknownSource => "data from an address that is no remote candidate",
+            Self::LimitReached => "a limit is reached",
+            Self::Closed => "the agent is closed",
+        })
+    }
+}
+
+/// What only a driver can do. Every command but [`Command::CloseSocket`] is answered, success or not, by the method of
+/// [`Agent`](crate::Agent) named with it; the agent keeps the deadlines, so a late answer does no harm.
+///
+/// A driver that owns its sockets and adds its candidates itself never sees a command.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Command {
+    /// Look a server's name up, both A and AAAA. Answer: [`Agent::resolved`](crate::Agent::resolved).
+    Resolve {
+        /// To be handed back with the answer.
+        request: RequestId,
+        /// The host name.
+        host: String,
+        /// The port, to be put into the addresses.
+        port: u16,
+    },
+    /// Bind a UDP socket to this address, at a port of the driver's choice when the port is 0. Answer:
+    /// [`Agent::opened`](crate::Agent::opened).
+    OpenUdp {
+        /// To be handed back with the answer.
+        request: RequestId,
+        /// The address to bind to, with its zone if it is link-local.
+        address: SocketAddr,
+    },
+    /// Close a socket that was opened for the agent. No answer.
+    CloseSocket {
+        /// The driver's number of the socket.
+        socket: SocketId,
+    },
+}
+
+/// Why a driver could not do what a [`Command`] asked. It ends up in
+/// [`Event::GatheringProblem`](crate::Event::GatheringProblem).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum DriverError {
+    /// The name does not exist, or has no address of a family we use.
+    NameNotFound,
+    /// The name service did not answer or answered with a failure.
+    NameServiceFailed,
+    /// The address is not ours (any more).
+    AddressNotAvailable,
+    /// No port of the configured range is free.
+    NoPortFree,
+    /// The system forbids it.
+    PermissionDenied,
+    /// Anything else.
+    Other,
+}
+
+impl fmt::Display for DriverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NameNotFound => "the name has no address",
+            Self::NameServiceFailed => "the name could not be looked up",
+            Self::AddressNotAvailable => "the address is not available on this machine",
+            Self::NoPortFree => "no port of the range is free",
+            Self::PermissionDenied => "permission denied",
+            Self::Other => "the system refused",
+        })
+    }
+}
+
+impl core::error::Error for DriverError {}

@@ -1,0 +1,249 @@
+//! Our side's candidates and their bases (RFC 8445 §5.1.1, §5.1.2, §5.1.3).
+
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+
+use crate::candidate::{
+    Candidate, CandidateKind, FoundationKey, FoundationTable, Protocol, Redundancy, canonical,
+    local_preference, peer_reflexive_priority, redundancy,
+};
+use crate::ids::{Component, LocalId, SocketId};
+
+/// A base: a socket and the address packets leave it from.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct BaseId(pub(crate) u16);
+
+/// What is known of a base.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Base {
+    pub(crate) component: Component,
+    pub(crate) socket: SocketId,
+    /// Canonical.
+    pub(crate) address: SocketAddr,
+    /// The socket is gone.
+    pub(crate) dead: bool,
+    /// Rank of the address among the local ones (RFC 8421), which orders the candidates of one type.
+    rank: u8,
+    /// The candidate that pairs are formed with: the best signalled one with this base (RFC 8445 §6.1.2.4).
+    pub(crate) representative: Option<LocalId>,
+}
+
+/// A local candidate.
+#[derive(Clone, Debug)]
+pub(crate) struct Local {
+    pub(crate) candidate: Candidate,
+    pub(crate) base: BaseId,
+    /// The candidate's foundation as a number.
+    pub(crate) foundation: u16,
+    /// Given to the application to be signalled. A peer-reflexive one never is.
+    pub(crate) signalled: bool,
+}
+
+/// What a server-reflexive candidate is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reflexive {
+    pub(crate) mapped: SocketAddr,
+    /// The server as it was contacted; none for a 1:1 NAT that is known beforehand.
+    pub(crate) server: Option<IpAddr>,
+    /// Rank of the server in the configuration.
+    pub(crate) source_rank: usize,
+    /// Print the base as related address.
+    pub(crate) reveal_related: bool,
+}
+
+/// All bases and local candidates of a session.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Locals {
+    bases: Vec<Base>,
+    candidates: Vec<Local>,
+    foundations: FoundationTable,
+}
+
+impl Locals {
+    pub(crate) fn base(&self, id: BaseId) -> Option<&Base> {
+        self.bases.get(usize::from(id.0))
+    }
+
+    pub(crate) fn base_mut(&mut self, id: BaseId) -> Option<&mut Base> {
+        self.bases.get_mut(usize::from(id.0))
+    }
+
+    pub(crate) fn get(&self, id: LocalId) -> Option<&Local> {
+        self.candidates.get(id.0 as usize)
+    }
+
+    pub(crate) fn bases(&self) -> impl Iterator<Item = (BaseId, &Base)> {
+        self.bases.iter().enumerate().filter_map(|(i, b)| Some((BaseId(u16::try_from(i).ok()?), b)))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (LocalId, &Local)> {
+        self.candidates.iter().enumerate().filter_map(|(i, c)| Some((LocalId(u32::try_from(i).ok()?), c)))
+    }
+
+    /// The base that a datagram arrived at.
+    pub(crate) fn find_base(&self, socket: SocketId, local_ip: Option<IpAddr>) -> Option<BaseId> {
+        let matches = |base: &Base| {
+            !base.dead
+                && base.socket == socket
+                && local_ip.is_none_or(|ip| ip.to_canonical() == base.address.ip())
+        };
+        self.bases.iter().position(matches).and_then(|i| u16::try_from(i).ok()).map(BaseId)
+    }
+
+    /// A new base, or `None` when the address is one already or there are too many.
+    pub(crate) fn add_base(
+        &mut self,
+        component: Component,
+        socket: SocketId,
+        address: SocketAddr,
+    ) -> Option<BaseId> {
+        let address = canonical(address);
+        let taken =
+            |b: &Base| !b.dead && b.address == address && (b.component == component || b.socket == socket);
+        if self.bases.iter().any(taken) {
+            return None;
+        }
+        let id = BaseId(u16::try_from(self.bases.len()).ok()?);
+        let rank = self.bases.iter().filter(|b| b.component == component).count();
+        let rank = u8::try_from(rank).unwrap_or(u8::MAX);
+        self.bases.push(Base { component, socket, address, dead: false, rank, representative: None });
+        Some(id)
+    }
+
+    /// Ranks an address as gathering did for all addresses together (RFC 8421 §4).
+    pub(crate) fn set_rank(&mut self, base: BaseId, rank: u8) {
+        if let Some(base) = self.base_mut(base) {
+            base.rank = rank;
+        }
+    }
+
+    /// The host candidate of a base.
+    pub(crate) fn add_host(&mut self, base: BaseId) -> Option<LocalId> {
+        let b = *self.base(base)?;
+        let foundation = self.foundations.foundation(FoundationKey {
+            kind: CandidateKind::Host,
+            base: b.address.ip(),
+            server: None,
+            transport: Protocol::Udp,
+        })?;
+        let candidate = Candidate::host(b.address)
+            .with_component(b.component.id)
+            .with_local_preference(local_preference(usize::from(b.rank), 0)?)
+            .with_foundation(foundation);
+        self.insert(candidate, base)
+    }
+
+    /// The host candidate of a base behind a 1:1 NAT that replaces its address.
+    pub(crate) fn add_mapped_host(&mut self, base: BaseId, external: SocketAddr) -> Option<LocalId> {
+        let b = *self.base(base)?;
+        let foundation = self.foundations.foundation(FoundationKey {
+            kind: CandidateKind::Host,
+            base: b.address.ip(),
+            server: None,
+            transport: Protocol::Udp,
+        })?;
+        let candidate = Candidate::host(external)
+            .with_component(b.component.id)
+            .with_local_preference(local_preference(usize::from(b.rank), 0)?)
+            .with_foundation(foundation);
+        self.insert(candidate, base)
+    }
+
+    /// A server-reflexive candidate, or `None` if it is redundant (§5.1.3).
+    pub(crate) fn add_reflexive(&mut self, base: BaseId, found: &Reflexive) -> Option<LocalId> {
+        let b = *self.base(base)?;
+        let foundation = self.foundations.foundation(FoundationKey {
+            kind: CandidateKind::ServerReflexive,
+            base: b.address.ip(),
+            server: found.server,
+            transport: Protocol::Udp,
+        })?;
+        let candidate = Candidate::server_reflexive(found.mapped, b.address)
+            .with_component(b.component.id)
+            .with_local_preference(local_preference(usize::from(b.rank), found.source_rank)?)
+            .with_foundation(foundation);
+        let candidate =
+            if found.reveal_related { candidate } else { candidate.with_hidden_related_address() };
+        self.insert(candidate, base)
+    }
+
+    /// A local peer-reflexive candidate (§7.2.5.3.1): what a check's answer showed. Never signalled, never paired.
+    pub(crate) fn add_peer_reflexive(
+        &mut self,
+        base: BaseId,
+        mapped: SocketAddr,
+        peer: IpAddr,
+    ) -> Option<LocalId> {
+        let b = *self.base(base)?;
+        let foundation = self.foundations.foundation(FoundationKey {
+            kind: CandidateKind::PeerReflexive,
+            base: b.address.ip(),
+            server: Some(peer),
+            transport: Protocol::Udp,
+        })?;
+        let candidate = Candidate::peer_reflexive(mapped, b.address)
+            .with_component(b.component.id)
+            .with_priority(self.check_priority(base))
+            .with_foundation(foundation);
+        self.push(candidate, base)
+    }
+
+    /// §7.1.1: the priority that a peer-reflexive candidate learned through this base would have.
+    pub(crate) fn check_priority(&self, base: BaseId) -> u32 {
+        let Some(b) = self.base(base) else { return 1 };
+        let preference = local_preference(usize::from(b.rank), 0).unwrap_or(0);
+        let host = crate::candidate::candidate_priority(
+            CandidateKind::Host.type_preference(),
+            preference,
+            b.component.id,
+        );
+        peer_reflexive_priority(host)
+    }
+
+    /// The local candidate of this component that the peer sees as `mapped` (§7.2.5.3.1), the base's own first.
+    pub(crate) fn find_mapped(&self, base: BaseId, mapped: SocketAddr) -> Option<LocalId> {
+        let component = self.base(base)?.component;
+        let same = |l: &Local| l.candidate.address() == mapped;
+        let of_base = self.iter().find(|(_, l)| l.base == base && same(l));
+        let other = || {
+            self.iter().find(|(_, l)| self.base(l.base).is_some_and(|b| b.component == component) && same(l))
+        };
+        of_base.or_else(other).map(|(id, _)| id)
+    }
+
+    /// Marks a candidate as given to signalling; from now on its base is paired with it if it is the best one.
+    pub(crate) fn signal(&mut self, id: LocalId) {
+        let Some(local) = self.candidates.get_mut(id.0 as usize) else { return };
+        local.signalled = true;
+        let (base, priority) = (local.base, local.candidate.priority());
+        let current = self.base(base).and_then(|b| b.representative).and_then(|r| self.get(r));
+        if current.is_none_or(|c| c.candidate.priority() < priority)
+            && let Some(base) = self.base_mut(base)
+        {
+            base.representative = Some(id);
+        }
+    }
+
+    /// §5.1.3, and RFC 8838 §9 while trickling: every candidate is given to signalling at once, so a redundant newcomer
+    /// is always the one that goes.
+    fn insert(&mut self, candidate: Candidate, base: BaseId) -> Option<LocalId> {
+        let b = *self.base(base)?;
+        let redundant = self.candidates.iter().any(|existing| {
+            self.base(existing.base).is_some_and(|eb| {
+                eb.component == b.component
+                    && redundancy((&candidate, b.address), (&existing.candidate, eb.address), true)
+                        != Redundancy::Distinct
+            })
+        });
+        if redundant { None } else { self.push(candidate, base) }
+    }
+
+    fn push(&mut self, candidate: Candidate, base: BaseId) -> Option<LocalId> {
+        let id = LocalId(u32::from(u16::try_from(self.candidates.len()).ok()?));
+        let known = self.candidates.iter().find(|l| l.candidate.foundation() == candidate.foundation());
+        let next = || self.candidates.iter().map(|l| l.foundation + 1).max().unwrap_or(0);
+        let foundation = known.map_or_else(next, |l| l.foundation);
+        self.candidates.push(Local { candidate, base, foundation, signalled: false });
+        Some(id)
+    }
+}

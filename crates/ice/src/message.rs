@@ -1,0 +1,259 @@
+//! ICE's messages: a STUN message becomes a request or an answer once, here, and back (RFC 8445 §7.1, RFC 8489 §5).
+
+use core::net::{IpAddr, SocketAddr};
+
+use floe_stun::attributes::{
+    ErrorCode, IceControlled, IceControlling, MappedAddress, Priority, UnknownAttributes, UseCandidate,
+    Username, XorMappedAddress,
+};
+use floe_stun::{
+    Attribute, AttributeType, Class, DecodeError, IntegrityAlgorithm, Message, MessageBuilder, Method,
+    RawAttribute, TransactionId,
+};
+
+use crate::candidate::canonical;
+use crate::ids::{SocketId, StreamId};
+use crate::io::Transmit;
+use crate::keys::Keyring;
+use crate::role::PeerRole;
+
+/// A packet that is decided and not yet encoded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) socket: SocketId,
+    pub(crate) src_ip: Option<IpAddr>,
+    pub(crate) destination: SocketAddr,
+    pub(crate) wire: Wire,
+}
+
+/// What a packet says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wire {
+    /// A connectivity or consent check (RFC 8445 §7.1, RFC 7675 §5.1).
+    Check { id: TransactionId, stream: StreamId, priority: u32, nominates: bool, role: PeerRole },
+    /// The answer to one: XOR-MAPPED-ADDRESS is where it goes.
+    Success { id: TransactionId, algorithm: IntegrityAlgorithm },
+    /// An error to an authenticated request.
+    Error { id: TransactionId, algorithm: IntegrityAlgorithm, code: u16, unknown: UnknownTypes },
+    /// An error to a stranger, without integrity (RFC 8489 §9.1.3).
+    UnsignedError { id: TransactionId, code: u16 },
+    /// A keepalive (RFC 8445 §11).
+    Keepalive { id: TransactionId },
+    /// A Binding request to a STUN server.
+    ServerRequest { id: TransactionId },
+}
+
+/// The first unknown attributes of a request, for UNKNOWN-ATTRIBUTES (RFC 8489 §14.13).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct UnknownTypes {
+    types: [u16; 4],
+    len: u8,
+}
+
+impl UnknownTypes {
+    fn push(&mut self, kind: AttributeType) {
+        if let Some(slot) = self.types.get_mut(usize::from(self.len)) {
+            *slot = kind.number();
+            self.len += 1;
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn to_types(self) -> ([AttributeType; 4], usize) {
+        (self.types.map(AttributeType::new), usize::from(self.len))
+    }
+}
+
+impl Outgoing {
+    pub(crate) fn id(&self) -> TransactionId {
+        match self.wire {
+            Wire::Check { id, .. }
+            | Wire::Success { id, .. }
+            | Wire::Error { id, .. }
+            | Wire::UnsignedError { id, .. }
+            | Wire::Keepalive { id }
+            | Wire::ServerRequest { id } => id,
+        }
+    }
+
+    pub(crate) fn transmit(&self, len: usize) -> Transmit {
+        Transmit { socket: self.socket, src_ip: self.src_ip, destination: self.destination, len }
+    }
+
+    /// The bytes; `None` when the buffer is too small or the key is gone.
+    pub(crate) fn encode(&self, keys: &Keyring, out: &mut [u8]) -> Option<usize> {
+        let begin = |out, class, id| MessageBuilder::new(out, class, Method::BINDING, id);
+        let built = match self.wire {
+            Wire::Check { id, stream, priority, nominates, role } => {
+                let peer = keys.peer(stream)?;
+                let request = begin(out, Class::Request, id).attribute(&Username::new(&peer.username));
+                let request = match role {
+                    PeerRole::Controlling(tie) => request.attribute(&IceControlling(tie)),
+                    PeerRole::Controlled(tie) => request.attribute(&IceControlled(tie)),
+                };
+                let request = request.attribute(&Priority(priority));
+                let request = if nominates { request.attribute(&UseCandidate) } else { request };
+                request.integrity(&peer.key, IntegrityAlgorithm::Sha1).fingerprint().finish()
+            }
+            // §7.3.1.2: the source as we saw it.
+            Wire::Success { id, algorithm } => begin(out, Class::Success, id)
+                .attribute(&XorMappedAddress(self.destination))
+                .integrity(keys.local(), algorithm)
+                .fingerprint()
+                .finish(),
+            Wire::Error { id, algorithm, code, unknown } => {
+                let (types, len) = unknown.to_types();
+                let list = UnknownAttributes::new(types.get(..len).unwrap_or_default());
+                begin(out, Class::Error, id)
+                    .attribute(&ErrorCode::new(code, reason(code)))
+                    .maybe((len > 0).then_some(&list))
+                    .integrity(keys.local(), algorithm)
+                    .fingerprint()
+                    .finish()
+            }
+            Wire::UnsignedError { id, code } => begin(out, Class::Error, id)
+                .attribute(&ErrorCode::new(code, reason(code)))
+                .fingerprint()
+                .finish(),
+            Wire::Keepalive { id } => begin(out, Class::Indication, id).fingerprint().finish(),
+            Wire::ServerRequest { id } => begin(out, Class::Request, id).fingerprint().finish(),
+        };
+        built.ok()
+    }
+}
+
+/// RFC 8489 §14.8, RFC 8445 §16.2.
+fn reason(code: u16) -> &'static str {
+    match code {
+        400 => "Bad Request",
+        401 => "Unauthenticated",
+        420 => "Unknown Attribute",
+        487 => "Role Conflict",
+        _ => "Error",
+    }
+}
+
+/// What a check says, read in one pass. Nothing of it counts before the message is verified.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CheckAttributes {
+    pub(crate) priority: u32,
+    pub(crate) use_candidate: bool,
+    pub(crate) role: PeerRole,
+}
+
+/// What is wrong with the attributes of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unreadable {
+    /// A value is not of the form its type demands.
+    Malformed,
+    /// Attributes that RFC 8445 §7.1 demands are missing.
+    Incomplete,
+    /// There are comprehension-required attributes that we do not know.
+    Unknown(UnknownTypes),
+}
+
+impl From<DecodeError> for Unreadable {
+    fn from(_: DecodeError) -> Self {
+        Self::Malformed
+    }
+}
+
+impl CheckAttributes {
+    /// Reads an authenticated request.
+    pub(crate) fn read(message: &Message<'_>) -> Result<Self, Unreadable> {
+        let id = message.transaction_id();
+        let (mut priority, mut role, mut use_candidate) = (None, None, false);
+        let mut unknown = UnknownTypes::default();
+        for raw in message.attributes() {
+            match raw.kind {
+                AttributeType::PRIORITY if priority.is_none() => {
+                    priority = Some(Priority::decode(raw, &id)?.0)
+                }
+                AttributeType::USE_CANDIDATE => use_candidate = true,
+                AttributeType::ICE_CONTROLLING if role.is_none() => {
+                    role = Some(PeerRole::Controlling(IceControlling::decode(raw, &id)?.0));
+                }
+                AttributeType::ICE_CONTROLLED if role.is_none() => {
+                    role = Some(PeerRole::Controlled(IceControlled::decode(raw, &id)?.0));
+                }
+                kind if is_unknown(kind) => unknown.push(kind),
+                _ => {}
+            }
+        }
+        if !unknown.is_empty() {
+            return Err(Unreadable::Unknown(unknown));
+        }
+        match (priority, role) {
+            (Some(priority), Some(role)) => Ok(Self { priority, use_candidate, role }),
+            _ => Err(Unreadable::Incomplete),
+        }
+    }
+}
+
+/// Comprehension-required, and not one that a Binding request or its answer may have.
+fn is_unknown(kind: AttributeType) -> bool {
+    kind.is_comprehension_required()
+        && !matches!(
+            kind,
+            AttributeType::USERNAME
+                | AttributeType::PRIORITY
+                | AttributeType::USE_CANDIDATE
+                | AttributeType::MAPPED_ADDRESS
+                | AttributeType::XOR_MAPPED_ADDRESS
+                | AttributeType::ERROR_CODE
+                | AttributeType::UNKNOWN_ATTRIBUTES
+                | AttributeType::REALM
+                | AttributeType::NONCE
+                | AttributeType::USERHASH
+                | AttributeType::MESSAGE_INTEGRITY
+                | AttributeType::MESSAGE_INTEGRITY_SHA256
+        )
+}
+
+/// What an answer to a Binding request says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Answer {
+    /// Our address as the other side sees it.
+    Success(SocketAddr),
+    /// An error code.
+    Error(u16),
+}
+
+impl Answer {
+    /// Reads an answer. XOR-MAPPED-ADDRESS counts, and `mapped_too` says whether MAPPED-ADDRESS does in its absence
+    /// (servers that only know RFC 3489; never in a check).
+    pub(crate) fn read(message: &Message<'_>, mapped_too: bool) -> Result<Self, Unreadable> {
+        let id = message.transaction_id();
+        let mut unknown = UnknownTypes::default();
+        let (mut xor, mut plain, mut code) = (None, None, None);
+        for raw in message.attributes() {
+            match raw.kind {
+                AttributeType::XOR_MAPPED_ADDRESS if xor.is_none() => {
+                    xor = Some(XorMappedAddress::decode(raw, &id)?.0);
+                }
+                AttributeType::MAPPED_ADDRESS if plain.is_none() => plain = mapped(raw, &id),
+                AttributeType::ERROR_CODE if code.is_none() => {
+                    code = Some(ErrorCode::decode(raw, &id)?.code())
+                }
+                kind if is_unknown(kind) => unknown.push(kind),
+                _ => {}
+            }
+        }
+        if !unknown.is_empty() {
+            return Err(Unreadable::Unknown(unknown));
+        }
+        let mapped = xor.or(if mapped_too { plain } else { None });
+        match message.class() {
+            Class::Success => mapped.map(|a| Self::Success(canonical(a))).ok_or(Unreadable::Incomplete),
+            _ => code.map(Self::Error).ok_or(Unreadable::Incomplete),
+        }
+    }
+}
+
+/// A broken MAPPED-ADDRESS only counts as absent: with XOR-MAPPED-ADDRESS nobody looks at it.
+fn mapped(raw: RawAttribute<'_>, id: &TransactionId) -> Option<SocketAddr> {
+    MappedAddress::decode(raw, id).ok().map(|a| a.0)
+}

@@ -1,0 +1,40 @@
+//! The agent's one generator: ChaCha12, named so that the same seed gives the same bytes in every release.
+
+use core::time::Duration;
+
+use floe_stun::TransactionId;
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// A cryptographic generator, seeded by the caller.
+#[derive(Clone)]
+pub(crate) struct Random(ChaCha12Rng);
+
+impl Random {
+    pub(crate) fn new(seed: [u8; 32]) -> Self {
+        Self(ChaCha12Rng::from_seed(seed))
+    }
+
+    pub(crate) fn u64(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.0.fill_bytes(&mut bytes);
+        bytes
+    }
+
+    /// RFC 8489 §5: uniformly random, 96 bits.
+    pub(crate) fn transaction_id(&mut self) -> TransactionId {
+        TransactionId::new(self.bytes())
+    }
+
+    /// `base` times a factor of 0.8 to 1.2 (RFC 7675 §5.1).
+    pub(crate) fn jitter(&mut self, base: Duration) -> Duration {
+        let nanos = base.as_nanos().min(u128::from(u64::MAX)) as u64;
+        let span = nanos / 5 * 2;
+        let offset = if span == 0 { 0 } else { self.u64() % (span + 1) };
+        Duration::from_nanos((nanos - span / 2).saturating_add(offset))
+    }
+}

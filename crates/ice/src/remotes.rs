@@ -1,0 +1,134 @@
+//! The peer's candidates: signalled (RFC 8445 §5.3) and learned from checks (§7.3.1.3).
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use hashbrown::HashMap;
+
+use crate::candidate::{Candidate, Foundation};
+use crate::hash::Keyed;
+use crate::ids::{Component, RemoteId};
+
+/// A remote candidate.
+#[derive(Clone, Debug)]
+pub(crate) struct Remote {
+    pub(crate) candidate: Candidate,
+    pub(crate) component: Component,
+    /// The candidate's foundation as a number.
+    pub(crate) foundation: u16,
+    /// Signalled by the peer, and so paired with every local candidate; a peer-reflexive one is not (§7.3.1.3).
+    pub(crate) signalled: bool,
+    /// Checks sent to it so far, retransmissions included.
+    pub(crate) checks_sent: u16,
+}
+
+/// All remote candidates of a session.
+#[derive(Clone, Debug)]
+pub(crate) struct Remotes {
+    list: Vec<Remote>,
+    by_address: HashMap<(Component, SocketAddr), RemoteId, Keyed>,
+    foundations: HashMap<Foundation, u16, Keyed>,
+    next_foundation: u16,
+    signalled: u16,
+    peer_reflexive: u16,
+}
+
+impl Remotes {
+    pub(crate) fn new(hash: Keyed) -> Self {
+        Self {
+            list: Vec::new(),
+            by_address: HashMap::with_hasher(hash),
+            foundations: HashMap::with_hasher(hash),
+            next_foundation: 0,
+            signalled: 0,
+            peer_reflexive: 0,
+        }
+    }
+
+    pub(crate) fn get(&self, id: RemoteId) -> Option<&Remote> {
+        self.list.get(id.0 as usize)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: RemoteId) -> Option<&mut Remote> {
+        self.list.get_mut(id.0 as usize)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (RemoteId, &Remote)> {
+        self.list.iter().enumerate().filter_map(|(i, r)| Some((RemoteId(u32::try_from(i).ok()?), r)))
+    }
+
+    /// The candidate of a component at a (canonical) address.
+    pub(crate) fn find(&self, component: Component, address: SocketAddr) -> Option<RemoteId> {
+        self.by_address.get(&(component, address)).copied()
+    }
+
+    /// How many were signalled.
+    pub(crate) fn signalled(&self) -> u16 {
+        self.signalled
+    }
+
+    /// How many were learned from checks, and not signalled since.
+    pub(crate) fn peer_reflexive(&self) -> u16 {
+        self.peer_reflexive
+    }
+
+    /// The highest component of a stream that the peer has candidates for.
+    pub(crate) fn highest_component(&self, stream: crate::StreamId) -> u16 {
+        let of_stream = self.list.iter().filter(|r| r.component.stream == stream);
+        of_stream.map(|r| r.component.id.get()).max().unwrap_or(0)
+    }
+
+    /// A candidate that the peer signalled. One that was learned before becomes the signalled one and keeps its id
+    /// (§7.3.1.3): true if that happened.
+    pub(crate) fn signal(&mut self, component: Component, candidate: &Candidate) -> (RemoteId, bool) {
+        let foundation = self.intern(candidate.foundation());
+        self.signalled = self.signalled.saturating_add(1);
+        if let Some(id) = self.find(component, candidate.address())
+            && let Some(remote) = self.get_mut(id)
+        {
+            remote.candidate = candidate.clone();
+            remote.foundation = foundation;
+            remote.signalled = true;
+            self.peer_reflexive = self.peer_reflexive.saturating_sub(1);
+            return (id, true);
+        }
+        (self.push(component, candidate.clone(), foundation, true), false)
+    }
+
+    /// A candidate that a check came from (§7.3.1.3), with a foundation that no other has.
+    pub(crate) fn learn(&mut self, component: Component, address: SocketAddr, priority: u32) -> RemoteId {
+        let text = Foundation::peer_reflexive(|f| self.foundations.contains_key(f));
+        let foundation = self.intern(&text);
+        let candidate = Candidate::peer_reflexive(address, address)
+            .with_component(component.id)
+            .with_priority(priority)
+            .with_foundation(text)
+            .with_hidden_related_address();
+        self.peer_reflexive = self.peer_reflexive.saturating_add(1);
+        self.push(component, candidate, foundation, false)
+    }
+
+    fn push(
+        &mut self,
+        component: Component,
+        candidate: Candidate,
+        foundation: u16,
+        signalled: bool,
+    ) -> RemoteId {
+        // The limits on both kinds keep the number far below u32.
+        let id = RemoteId(self.list.len() as u32);
+        self.by_address.insert((component, candidate.address()), id);
+        self.list.push(Remote { candidate, component, foundation, signalled, checks_sent: 0 });
+        id
+    }
+
+    fn intern(&mut self, foundation: &Foundation) -> u16 {
+        if let Some(&known) = self.foundations.get(foundation) {
+            return known;
+        }
+        let number = self.next_foundation;
+        self.next_foundation = self.next_foundation.saturating_add(1);
+        self.foundations.insert(*foundation, number);
+        number
+    }
+}

@@ -1,0 +1,148 @@
+//! Beginning checks: RFC 8445 §6.1.4.2 (whose turn it is), §7.2.4 (what goes into one), §14 (how fast).
+
+use core::time::Duration;
+
+use floe_stun::Time;
+
+use crate::config::Nomination;
+use crate::effects::Effects;
+use crate::gather::Gatherer;
+use crate::ids::PairId;
+use crate::message::{Outgoing, Wire};
+use crate::stats::PairState;
+use crate::transaction::{Due, Request};
+
+use super::Session;
+
+impl Session {
+    /// Retransmissions and transactions that are over.
+    pub(super) fn expire(&mut self, now: Time, fx: &mut Effects) {
+        while let Some(due) = self.transactions.next_due(now) {
+            match due {
+                Due::Retransmit(packet, pair) => self.retransmit(packet, pair, fx),
+                Due::Expired(id, transaction) => self.check_expired(&id, &transaction, now, fx),
+            }
+        }
+    }
+
+    fn retransmit(&mut self, packet: Outgoing, pair: PairId, fx: &mut Effects) {
+        if !self.may_check(pair) {
+            return;
+        }
+        self.count_check(pair);
+        if let Some(pair) = self.checklists.get_mut(pair) {
+            let stats = pair.stats_mut();
+            stats.retransmissions_sent = stats.retransmissions_sent.saturating_add(1);
+        }
+        fx.counters.retransmissions = fx.counters.retransmissions.saturating_add(1);
+        fx.send(packet);
+    }
+
+    /// §6.1.4.2: one transaction for each tick of Ta, gathering and checks taking turns when both have something.
+    pub(super) fn schedule(&mut self, gatherer: &mut Gatherer, now: Time, fx: &mut Effects) {
+        while self.pacer.is_ready(now) && fx.has_room() {
+            let checks_first = self.gathering_had_turn || !gatherer.has_work();
+            let sent_check = checks_first && self.begin_next_check(now, fx);
+            if sent_check {
+                self.gathering_had_turn = false;
+            } else if gatherer.has_work() {
+                gatherer.begin(self.pacer.ta(), now, fx);
+                self.gathering_had_turn = true;
+            } else {
+                return;
+            }
+            self.pacer.take(now);
+        }
+    }
+
+    /// Whether a check waits for its turn.
+    pub(super) fn has_checks_to_send(&self) -> bool {
+        self.patience_ends.is_some() && self.checklists.has_work(|s| self.may_send(s))
+    }
+
+    /// Checks of a stream need the peer's credentials.
+    fn may_send(&self, stream: usize) -> bool {
+        self.streams.get(stream).is_some_and(|s| s.has_peer)
+    }
+
+    /// The next pair's check, if there is one.
+    fn begin_next_check(&mut self, now: Time, fx: &mut Effects) -> bool {
+        loop {
+            let streams = &self.streams;
+            let ready = |s: usize| streams.get(s).is_some_and(|s: &super::Stream| s.has_peer);
+            let Some(id) = self.checklists.next(ready) else { return false };
+            if self.may_check(id) {
+                self.begin_check(id, now, fx);
+                return true;
+            }
+            // The peer does not get more checks than its address may cost (our own rule beside §19.5.1).
+            self.pair_failed(id, now, fx);
+        }
+    }
+
+    /// §7.2.4: forms the request and opens its transaction.
+    fn begin_check(&mut self, id: PairId, now: Time, fx: &mut Effects) {
+        let controlling = self.role.is_controlling();
+        let rto = self.rto();
+        let Some(pair) = self.checklists.get(id) else { return };
+        let nominates =
+            controlling && (pair.nominating || matches!(self.config.nomination, Nomination::Immediate));
+        let Some(packet) = self.check_packet(id, nominates, fx) else { return };
+        let transaction = packet.id();
+        let request = Request { role: self.role.role(), packet, rto, now };
+        self.transactions.check(transaction, id, nominates, request);
+        self.count_check(id);
+        fx.counters.checks_sent = fx.counters.checks_sent.saturating_add(1);
+        fx.send(packet);
+        if let Some(pair) = self.checklists.get_mut(id) {
+            pair.check = Some(transaction);
+            let stats = pair.stats_mut();
+            stats.requests_sent = stats.requests_sent.saturating_add(1);
+            // A nomination repeats the check of a valid pair, which stays Succeeded meanwhile (§8.1.1).
+            if pair.state != PairState::Succeeded {
+                pair.state = PairState::InProgress;
+            }
+        }
+    }
+
+    /// The bytes of a check on this pair, decided now.
+    pub(super) fn check_packet(&self, id: PairId, nominates: bool, fx: &mut Effects) -> Option<Outgoing> {
+        let pair = self.checklists.get(id)?;
+        let base = self.locals.base(pair.base)?;
+        let remote = self.remotes.get(pair.remote)?;
+        Some(Outgoing {
+            socket: base.socket,
+            src_ip: Some(base.address.ip()),
+            destination: remote.candidate.address(),
+            wire: Wire::Check {
+                id: fx.random.transaction_id(),
+                stream: pair.component.stream,
+                // §7.1.1: PRIORITY is what a peer-reflexive candidate from this base would have.
+                priority: self.locals.check_priority(pair.base),
+                nominates,
+                role: self.role.attribute(),
+            },
+        })
+    }
+
+    /// §14.3, cut to the configured maximum.
+    fn rto(&self) -> Duration {
+        let (busy, all) = self.checklists.load();
+        let factor = u32::try_from(all.saturating_mul(busy)).unwrap_or(u32::MAX);
+        self.pacer.ta().saturating_mul(factor).clamp(self.config.rto, self.config.max_rto)
+    }
+
+    fn may_check(&self, pair: PairId) -> bool {
+        let Some(pair) = self.checklists.get(pair) else { return false };
+        let remote = self.remotes.get(pair.remote);
+        // Nominating a path that works is no flood.
+        pair.nominating || remote.is_some_and(|r| r.checks_sent < self.config.limits.checks_per_remote)
+    }
+
+    fn count_check(&mut self, pair: PairId) {
+        let Some(remote) = self.checklists.get(pair).map(|p| p.remote) else { return };
+        if let Some(remote) = self.remotes.get_mut(remote) {
+            remote.checks_sent = remote.checks_sent.saturating_add(1);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! How it ends: checklist states (RFC 8445 §7.2.5.4, §8.1.2), patience (RFC 8863), and the state of the whole.
+
+use core::time::Duration;
+
+use floe_stun::Time;
+
+use crate::checklist::ChecklistState;
+use crate::effects::Effects;
+use crate::event::{ConnectionState, Event};
+use crate::gather::Gatherer;
+use crate::ids::StreamId;
+use crate::stats::PairState;
+
+use super::Session;
+
+impl Session {
+    /// The state of every checklist.
+    pub(super) fn conclude(&mut self, now: Time, fx: &mut Effects) {
+        for at in 0..self.streams.len() {
+            let stream = StreamId(u16::try_from(at).unwrap_or(u16::MAX));
+            let Some(state) = self.checklists.list(stream).map(|l| l.state) else { continue };
+            let next = match state {
+                ChecklistState::Failed => state,
+                _ if self.is_selected(at, now) => ChecklistState::Completed,
+                _ if self.has_failed(at, now) => ChecklistState::Failed,
+                // A component lost its selected pair and has other ones.
+                _ => ChecklistState::Running,
+            };
+            if next == state {
+                continue;
+            }
+            if let Some(list) = self.checklists.list_mut(stream) {
+                list.state = next;
+            }
+            if next == ChecklistState::Failed {
+                fx.event(Event::StreamFailed(stream));
+            }
+        }
+    }
+
+    /// §6.1.2.2: components that only one side has do not count; known once the peer's candidates are complete.
+    pub(super) fn effective_components(&self, stream: usize, now: Time) -> usize {
+        let Some(state) = self.streams.get(stream) else { return 0 };
+        let own = state.components.len();
+        if !state.remote_ended && !self.is_patience_over(now) {
+            return own;
+        }
+        let highest = self.remotes.highest_component(StreamId(u16::try_from(stream).unwrap_or(u16::MAX)));
+        if highest == 0 { own } else { own.min(usize::from(highest)) }
+    }
+
+    /// Every component that counts has its selected pair.
+    fn is_selected(&self, stream: usize, now: Time) -> bool {
+        let count = self.effective_components(stream, now);
+        let Some(state) = self.streams.get(stream) else { return false };
+        state.components.iter().take(count).all(|c| c.selected.is_some())
+    }
+
+    /// §7.2.5.4 with the delay of RFC 8863 §4: all pairs are done, some component has no valid one, no candidate can come,
+    /// and the peer had its time to bring up one that we do not know of.
+    fn has_failed(&self, at: usize, now: Time) -> bool {
+        let stream = StreamId(u16::try_from(at).unwrap_or(u16::MAX));
+        if !self.is_patience_over(now) || !self.local_ended() {
+            return false;
+        }
+        let done = |s: PairState| matches!(s, PairState::Failed | PairState::Succeeded);
+        if !self.checklists.in_order(stream).all(|(_, p)| done(p.state)) {
+            return false;
+        }
+        let mut components = self.components_of(at).take(self.effective_components(at, now));
+        components.any(|c| self.best_valid(c).is_none())
+    }
+
+    /// RFC 8863 §4: the time for checks that the peer may still start is over. It has not begun without the peer's
+    /// credentials.
+    fn is_patience_over(&self, now: Time) -> bool {
+        self.patience_ends.is_some_and(|end| now >= end)
+    }
+
+    /// When patience ends, if that can change anything.
+    pub(super) fn next_patience(&self, now: Time) -> Option<Time> {
+        self.patience_ends.filter(|&end| now < end)
+    }
+
+    /// The state of the whole, and what follows from it.
+    pub(super) fn announce(&mut self, gatherer: &mut Gatherer, now: Time, fx: &mut Effects) {
+        let next = self.overall(now);
+        if next == self.state {
+            return;
+        }
+        self.state = next;
+        // RFC 8445 §5.1.1.4: bindings at the servers are kept until ICE completes.
+        if matches!(next, ConnectionState::Completed | ConnectionState::Failed) {
+            gatherer.conclude();
+        }
+        fx.event(Event::StateChanged(next));
+    }
+
+    fn overall(&self, now: Time) -> ConnectionState {
+        use ConnectionState::{Checking, Closed, Completed, Connected, Disconnected, Failed, New};
+        // Failed lasts until a restart; Closed for ever.
+        if matches!(self.state, Failed | Closed) {
+            return self.state;
+        }
+        let state = |at: usize| {
+            self.checklists.list(StreamId(u16::try_from(at).unwrap_or(u16::MAX))).map(|l| l.state)
+        };
+        let mut live =
+            (0..self.streams.len()).filter(|&at| state(at) != Some(ChecklistState::Failed)).peekable();
+        if live.peek().is_none() {
+            return Failed;
+        }
+        let (mut completed, mut connected) = (true, true);
+        for at in live {
+            completed &= state(at) == Some(ChecklistState::Completed);
+            connected &= self.has_paths(at, now);
+        }
+        let was_connected = matches!(self.state, Connected | Completed | Disconnected);
+        if connected && self.is_stale(now) {
+            Disconnected
+        } else if completed && connected {
+            Completed
+        } else if connected {
+            Connected
+        } else if was_connected {
+            Disconnected
+        } else if self.patience_ends.is_some() && self.remotes.iter().next().is_some() {
+            Checking
+        } else {
+            New
+        }
+    }
+
+    /// Every component that counts has a path for data.
+    fn has_paths(&self, stream: usize, now: Time) -> bool {
+        let count = self.effective_components(stream, now);
+        let components = self.streams.get(stream).map(|s| s.components.iter().take(count));
+        components.is_some_and(|mut all| all.all(|c| c.path.is_some()))
+    }
+
+    /// Some path in use gave no answer for a while.
+    fn is_stale(&self, now: Time) -> bool {
+        let mut all = self.streams.iter().flat_map(|s| &s.components);
+        self.config.consent && all.any(|c| c.path.is_some() && c.consent.is_some_and(|c| c.is_stale(now)))
+    }
+}
+
+/// At most ten unsigned errors a second (our own rule), so that strangers cannot make us a reflector.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RateLimit {
+    window: Time,
+    used: u8,
+}
+
+impl RateLimit {
+    const PER_WINDOW: u8 = 10;
+    const WINDOW: Duration = Duration::from_secs(1);
+
+    pub(crate) fn allows(&mut self, now: Time) -> bool {
+        if now.saturating_since(self.window) >= Self::WINDOW {
+            *self = Self { window: now, used: 0 };
+        }
+        let allowed = self.used < Self::PER_WINDOW;
+        self.used += u8::from(allowed);
+        allowed
+    }
+}

@@ -1,0 +1,241 @@
+//! Paths for data, keepalives and consent: RFC 8445 §11 and §12, RFC 7675.
+
+use core::net::SocketAddr;
+
+use floe_stun::Time;
+
+use crate::agent::SendPath;
+use crate::consent::{Consent, EXPIRY, INTERVAL};
+use crate::effects::Effects;
+use crate::error::SendError;
+use crate::event::{ConsentLoss, Event};
+use crate::ids::{Component, PairId};
+use crate::locals::BaseId;
+use crate::message::{Outgoing, Wire};
+use crate::transaction::Request;
+
+use super::Session;
+
+/// What came and went on the path of a component since it became its path.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) packets_sent: u64,
+    pub(crate) bytes_sent: u64,
+    pub(crate) packets_received: u64,
+    pub(crate) bytes_received: u64,
+}
+
+impl Session {
+    /// Brings the path of every component up to date, and sees to consent and keepalives on it.
+    pub(super) fn maintain_paths(&mut self, now: Time, fx: &mut Effects) {
+        for at in 0..self.streams.len() {
+            for component in self.components_of(at) {
+                self.update_path(component, now, fx);
+                if self.config.consent {
+                    self.maintain_consent(component, now, fx);
+                } else {
+                    self.keep_alive(component, now, fx);
+                }
+            }
+        }
+    }
+
+    fn update_path(&mut self, component: Component, now: Time, fx: &mut Effects) {
+        let wanted = self.wanted_path(component, now);
+        let Some(state) = self.component(component) else { return };
+        if state.path == wanted {
+            return;
+        }
+        self.flush_traffic(component);
+        let consent = wanted.map(|pair| {
+            let proved = self.last_response(pair).unwrap_or(now);
+            let jittered = fx.random.jitter(INTERVAL);
+            Consent::new(pair, proved, now, jittered)
+        });
+        let peer = wanted.and_then(|pair| self.ends_of(pair));
+        let Some(state) = self.component_mut(component) else { return };
+        state.path = wanted;
+        state.path_ends = peer;
+        state.epoch = state.epoch.wrapping_add(1);
+        state.consent = consent;
+        state.last_sent = now;
+        fx.event(Event::PathChanged(component));
+    }
+
+    /// §12.1: the selected pair; before there is one, the best valid pair once every component of the stream has one.
+    fn wanted_path(&self, component: Component, now: Time) -> Option<PairId> {
+        let stream = usize::from(component.stream.0);
+        if let Some(selected) = self.component(component)?.selected {
+            return Some(selected);
+        }
+        let mut components = self.components_of(stream).take(self.effective_components(stream, now));
+        if !components
+            .all(|c| self.component(c).is_some_and(|s| s.selected.is_some()) || self.best_valid(c).is_some())
+        {
+            return None;
+        }
+        // RFC 7675 §5.1: without an answer in the last 30 seconds there is no consent.
+        let best = self.best_valid(component)?;
+        let fresh = self.last_response(best).is_some_and(|t| now.saturating_since(t) < EXPIRY);
+        (fresh || !self.config.consent).then_some(best)
+    }
+
+    fn last_response(&self, pair: PairId) -> Option<Time> {
+        self.checklists.get(pair)?.stats.as_ref()?.last_response
+    }
+
+    fn ends_of(&self, pair: PairId) -> Option<(BaseId, SocketAddr)> {
+        let pair = self.checklists.get(pair)?;
+        Some((pair.base, self.remotes.get(pair.remote)?.candidate.address()))
+    }
+
+    // --- consent (RFC 7675 §5.1) --------------------------------------------------------------------------------
+
+    fn maintain_consent(&mut self, component: Component, now: Time, fx: &mut Effects) {
+        let Some(consent) = self.component(component).and_then(|c| c.consent) else { return };
+        if consent.is_expired(now) {
+            self.consent_lost(consent.pair, ConsentLoss::Expired, now, fx);
+            self.update_path(component, now, fx);
+            return;
+        }
+        if !consent.is_check_due(now) || !fx.has_room() {
+            return;
+        }
+        let Some(packet) = self.check_packet(consent.pair, false, fx) else { return };
+        let request = Request { role: self.role.role(), packet, rto: EXPIRY, now };
+        self.transactions.consent(packet.id(), consent.pair, component, request, EXPIRY);
+        fx.counters.consent_checks_sent = fx.counters.consent_checks_sent.saturating_add(1);
+        fx.send(packet);
+        if let Some(pair) = self.checklists.get_mut(consent.pair) {
+            let stats = pair.stats_mut();
+            stats.consent_requests_sent = stats.consent_requests_sent.saturating_add(1);
+        }
+        let jittered = fx.random.jitter(INTERVAL);
+        if let Some(consent) = self.component_mut(component).and_then(|c| c.consent.as_mut()) {
+            consent.checked(now, jittered);
+        }
+    }
+
+    /// An authenticated success on this pair.
+    pub(super) fn consent_confirmed(&mut self, pair: PairId, now: Time) {
+        let Some(component) = self.checklists.get(pair).map(|p| p.component) else { return };
+        if let Some(consent) = self.component_mut(component).and_then(|c| c.consent.as_mut())
+            && consent.pair == pair
+        {
+            consent.confirm(now);
+        }
+    }
+
+    /// Nothing may be sent on this pair any more.
+    pub(super) fn consent_lost(&mut self, pair: PairId, loss: ConsentLoss, now: Time, fx: &mut Effects) {
+        let Some(component) = self.checklists.get(pair).map(|p| p.component) else { return };
+        if let Some(state) = self.component_mut(component)
+            && state.path == Some(pair)
+        {
+            state.consent_lost = true;
+            fx.event(Event::ConsentLost { component, loss });
+        }
+        self.path_died(pair, now, fx);
+    }
+
+    /// A pair that was selected, or about to be, is gone; the best other nominated one takes over.
+    pub(super) fn deselect(&mut self, component: Component, pair: PairId, now: Time, fx: &mut Effects) {
+        let Some(state) = self.component_mut(component) else { return };
+        if state.nominating == Some(pair) {
+            state.nominating = None;
+        }
+        if state.selected == Some(pair) {
+            state.selected = None;
+            state.consent_lost = true;
+            self.select(component, now, fx);
+        }
+    }
+
+    // --- keepalives (RFC 8445 §11) ------------------------------------------------------------------------------
+
+    fn keep_alive(&mut self, component: Component, now: Time, fx: &mut Effects) {
+        let Some(state) = self.component(component) else { return };
+        let (Some(pair), last) = (state.path, state.last_sent) else { return };
+        if now < last.saturating_add(self.config.keepalive) || !fx.has_room() {
+            return;
+        }
+        let Some((base, destination)) = self.ends_of(pair) else { return };
+        let Some(base) = self.locals.base(base) else { return };
+        let wire = Wire::Keepalive { id: fx.random.transaction_id() };
+        fx.send(Outgoing { socket: base.socket, src_ip: Some(base.address.ip()), destination, wire });
+        if let Some(state) = self.component_mut(component) {
+            state.last_sent = now;
+        }
+    }
+
+    /// When consent or a keepalive wants something next.
+    pub(super) fn next_path_timeout(&self, now: Time) -> Option<Time> {
+        let in_use = self.streams.iter().flat_map(|s| &s.components).filter(|c| c.path.is_some());
+        if self.config.consent {
+            in_use.filter_map(|c| c.consent).map(|c| c.next_timeout(now)).min()
+        } else {
+            in_use.map(|c| c.last_sent.saturating_add(self.config.keepalive)).min()
+        }
+    }
+
+    // --- data (RFC 8445 §12) ------------------------------------------------------------------------------------
+
+    pub(crate) fn send_path(&self, component: Component) -> Result<SendPath, SendError> {
+        let state = self.component(component).ok_or(SendError::UnknownComponent)?;
+        let none = if state.consent_lost { SendError::NoConsent } else { SendError::NotConnected };
+        let (base, destination) = state.path_ends.ok_or(none)?;
+        let base = self.locals.base(base).ok_or(none)?;
+        Ok(SendPath {
+            component,
+            socket: base.socket,
+            src_ip: Some(base.address.ip()),
+            destination,
+            epoch: state.epoch,
+        })
+    }
+
+    pub(crate) fn record_sent(&mut self, component: Component, packets: u64, bytes: u64, now: Time) {
+        if let Some(state) = self.component_mut(component) {
+            state.traffic.packets_sent = state.traffic.packets_sent.saturating_add(packets);
+            state.traffic.bytes_sent = state.traffic.bytes_sent.saturating_add(bytes);
+            state.last_sent = state.last_sent.max(now);
+        }
+    }
+
+    /// §12.2: data counts when it comes from a remote candidate we know, peer-reflexive ones included, whether or not our own
+    /// check has succeeded.
+    pub(crate) fn accept_data(&mut self, base: BaseId, source: SocketAddr, len: usize) -> Option<Component> {
+        let component = self.locals.base(base)?.component;
+        let state = self.component_mut(component)?;
+        // The path in use needs no look-up.
+        if state.path_ends == Some((base, source)) {
+            state.traffic.packets_received = state.traffic.packets_received.saturating_add(1);
+            state.traffic.bytes_received = state.traffic.bytes_received.saturating_add(len as u64);
+            return Some(component);
+        }
+        let remote = self.remotes.find(component, source)?;
+        if let Some(pair) = self.checklists.find(base, remote).and_then(|id| self.checklists.get_mut(id)) {
+            let stats = pair.stats_mut();
+            stats.packets_received = stats.packets_received.saturating_add(1);
+            stats.bytes_received = stats.bytes_received.saturating_add(len as u64);
+        }
+        Some(component)
+    }
+
+    /// What was counted for the path goes to the pair.
+    fn flush_traffic(&mut self, component: Component) {
+        let Some(state) = self.component_mut(component) else { return };
+        let traffic = core::mem::take(&mut state.traffic);
+        let Some(pair) = state.path.and_then(|id| self.checklists.get_mut(id)) else { return };
+        traffic.add_to(pair.stats_mut());
+    }
+}
+
+impl Traffic {
+    pub(crate) fn add_to(self, stats: &mut crate::PairStats) {
+        stats.packets_sent = stats.packets_sent.saturating_add(self.packets_sent);
+        stats.bytes_sent = stats.bytes_sent.saturating_add(self.bytes_sent);
+        stats.packets_received = stats.packets_received.saturating_add(self.packets_received);
+        stats.bytes_received = stats.bytes_received.saturating_add(self.bytes_received);
+    }
+}

@@ -1,0 +1,115 @@
+//! Our candidates, as they are found (RFC 8445 §5.1.1) and given to signalling (RFC 8838 §9).
+
+use core::net::SocketAddr;
+
+use floe_stun::Time;
+
+use crate::effects::Effects;
+use crate::error::AgentError;
+use crate::event::{Event, GatheringState};
+use crate::gather::{Found, Gatherer, HostCandidate};
+use crate::ids::{Component, LocalId, SocketId};
+use crate::locals::BaseId;
+
+use super::Session;
+use super::peer::is_usable;
+
+impl Session {
+    /// A host candidate that the embedder adds.
+    pub(crate) fn add_host(
+        &mut self,
+        component: Component,
+        socket: SocketId,
+        address: SocketAddr,
+        now: Time,
+        fx: &mut Effects,
+    ) -> Result<LocalId, AgentError> {
+        self.component(component).ok_or(AgentError::UnknownComponent)?;
+        if !is_usable(address) {
+            return Err(AgentError::UnusableAddress);
+        }
+        if self.locals.bases().count() >= usize::from(u16::MAX) {
+            return Err(AgentError::TooManyCandidates);
+        }
+        let base = self.locals.add_base(component, socket, address).ok_or(AgentError::DuplicateCandidate)?;
+        let id = self.locals.add_host(base).ok_or(AgentError::TooManyCandidates)?;
+        self.announce_local(id, base, now, fx);
+        Ok(id)
+    }
+
+    /// Takes over what gathering found since the last time.
+    pub(crate) fn take_found(&mut self, gatherer: &mut Gatherer, now: Time, fx: &mut Effects) {
+        while let Some(found) = gatherer.poll_found() {
+            match found {
+                Found::Base { component, socket, address, rank, host } => {
+                    self.base_found(component, socket, address, (rank, host), now, fx);
+                }
+                Found::Reflexive { socket, address, reflexive } => {
+                    let Some(base) = self.locals.find_base(socket, Some(address.ip())) else { continue };
+                    if let Some(id) = self.locals.add_reflexive(base, &reflexive) {
+                        self.announce_local(id, base, now, fx);
+                    }
+                }
+                Found::Complete => {}
+            }
+        }
+        if self.local_gathering != gatherer.state() {
+            self.local_gathering = gatherer.state();
+            fx.event(Event::GatheringStateChanged(self.local_gathering));
+        }
+    }
+
+    fn base_found(
+        &mut self,
+        component: Component,
+        socket: SocketId,
+        address: SocketAddr,
+        (rank, host): (u8, HostCandidate),
+        now: Time,
+        fx: &mut Effects,
+    ) {
+        let Some(base) = self.locals.add_base(component, socket, address) else { return };
+        self.locals.set_rank(base, rank);
+        let id = match host {
+            HostCandidate::Plain => self.locals.add_host(base),
+            HostCandidate::Mapped(external) => self.locals.add_mapped_host(base, external),
+            HostCandidate::Hidden => None,
+        };
+        if let Some(id) = id {
+            self.announce_local(id, base, now, fx);
+        }
+    }
+
+    /// RFC 8838 §10: only candidates given to signalling are paired. Queueing the event is giving: whoever does not poll
+    /// delays his own signalling, and a peer that gets a check before the candidate learns it from the check.
+    fn announce_local(&mut self, id: LocalId, base: BaseId, now: Time, fx: &mut Effects) {
+        fx.event(Event::LocalCandidate(id));
+        let was_paired = self.locals.base(base).is_some_and(|b| b.representative.is_some());
+        self.locals.signal(id);
+        // A reflexive candidate is replaced by its base (§6.1.2.4), which has its pairs already.
+        if !was_paired {
+            self.pair_base(base, now, fx);
+        }
+    }
+
+    /// The driver lost a socket: what uses it is over.
+    pub(crate) fn socket_failed(&mut self, socket: SocketId, now: Time, fx: &mut Effects) {
+        let lost: alloc::vec::Vec<BaseId> =
+            self.locals.bases().filter(|(_, b)| b.socket == socket && !b.dead).map(|(id, _)| id).collect();
+        for base in lost {
+            if let Some(base) = self.locals.base_mut(base) {
+                base.dead = true;
+            }
+            let pairs: alloc::vec::Vec<_> =
+                self.checklists.all().filter(|(_, p)| p.base == base).map(|(id, _)| id).collect();
+            for pair in pairs {
+                self.path_died(pair, now, fx);
+            }
+        }
+    }
+
+    /// Whether no further local candidate will come.
+    pub(super) fn local_ended(&self) -> bool {
+        self.local_gathering == GatheringState::Complete
+    }
+}

@@ -1,0 +1,263 @@
+//! One ICE session: from the peer's credentials to selected pairs and consent.
+//!
+//! | file | section |
+//! |---|---|
+//! | `peer.rs` | the peer's parameters and candidates (RFC 8445 §5.3, RFC 8838 §11, §14) |
+//! | `local.rs` | our candidates as they are found (§5.1.1, RFC 8838 §9) |
+//! | `pairing.rs` | §6.1.2.2: which candidates are paired |
+//! | `check_send.rs` | §6.1.4.2, §7.2.4: beginning a check |
+//! | `check_response.rs` | §7.2.5: what an answer means |
+//! | `check_request.rs` | §7.3: what a request means |
+//! | `nominate.rs` | §8.1.1: nomination and selection |
+//! | `conclude.rs` | §7.2.5.4, §8.1.2, RFC 8863: states and the end |
+//! | `data.rs` | §11, §12, RFC 7675: paths, keepalives, consent |
+
+mod check_request;
+mod check_response;
+mod check_send;
+mod conclude;
+mod data;
+mod early;
+mod local;
+mod nominate;
+mod pairing;
+mod peer;
+mod query;
+mod seen;
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use floe_stun::Time;
+
+use crate::candidate::Credentials;
+use crate::checklist::Checklists;
+use crate::config::{Config, Unauthenticated};
+use crate::consent::Consent;
+use crate::effects::Effects;
+use crate::event::{ConnectionState, Event, GatheringState, Role};
+use crate::gather::Gatherer;
+use crate::hash::Keyed;
+use crate::ids::{Component, ComponentId, PairId, StreamId};
+use crate::keys::Keyring;
+use crate::locals::{BaseId, Locals};
+use crate::pacer::Pacer;
+use crate::remotes::Remotes;
+use crate::role::RoleState;
+use crate::transaction::Transactions;
+
+use data::Traffic;
+use early::EarlyChecks;
+use seen::SeenRequests;
+
+pub(crate) use check_request::CheckRequest;
+pub(crate) use check_response::CheckAnswer;
+
+/// What a session knows of one component.
+#[derive(Clone, Debug)]
+pub(crate) struct ComponentState {
+    /// RFC 8445 §8.1.1.
+    pub(crate) selected: Option<PairId>,
+    /// The pair that is being nominated.
+    nominating: Option<PairId>,
+    /// When the component got its first valid pair: the settle window begins.
+    first_valid: Option<Time>,
+    /// The pair that data is sent on.
+    path: Option<PairId>,
+    /// Counts the changes of the path.
+    epoch: u32,
+    consent: Option<Consent>,
+    /// Base and remote address of the path.
+    path_ends: Option<(BaseId, SocketAddr)>,
+    /// What went over the path, until it goes to the statistics of the pair.
+    traffic: Traffic,
+    /// Consent on a path ended and no pair was nominated since.
+    consent_lost: bool,
+    /// When something was sent last on the path, for keepalives (§11).
+    last_sent: Time,
+}
+
+/// What a session knows of one stream, beside its checklist.
+#[derive(Clone, Debug)]
+pub(crate) struct Stream {
+    /// The peer's credentials are known.
+    has_peer: bool,
+    /// The peer announced the end of its candidates.
+    remote_ended: bool,
+    components: Vec<ComponentState>,
+}
+
+/// The session.
+pub(crate) struct Session {
+    config: Config,
+    role: RoleState,
+    credentials: Credentials,
+    keys: Keyring,
+    streams: Vec<Stream>,
+    pub(crate) locals: Locals,
+    pub(crate) remotes: Remotes,
+    pub(crate) checklists: Checklists,
+    transactions: Transactions,
+    pacer: Pacer,
+    /// A server transaction began last: the next turn is a check's.
+    gathering_had_turn: bool,
+    early: EarlyChecks,
+    seen: SeenRequests,
+    local_gathering: GatheringState,
+    /// When PAC ends (RFC 8863 §4), once it began.
+    patience_ends: Option<Time>,
+    state: ConnectionState,
+    unauthenticated: conclude::RateLimit,
+}
+
+impl Session {
+    pub(crate) fn new(config: Config, now: Time, fx: &mut Effects) -> Self {
+        let credentials = Credentials::from_random(&fx.random.bytes());
+        let role = RoleState::new(config.role, fx.random.u64());
+        let hash = Keyed::new(fx.random.u64(), fx.random.u64());
+        let component = || ComponentState {
+            selected: None,
+            nominating: None,
+            first_valid: None,
+            path: None,
+            epoch: 0,
+            consent: None,
+            path_ends: None,
+            traffic: Traffic::default(),
+            consent_lost: false,
+            last_sent: now,
+        };
+        let stream = |&n: &u16| Stream {
+            has_peer: false,
+            remote_ended: false,
+            components: (0..n).map(|_| component()).collect(),
+        };
+        let streams: Vec<Stream> = config.streams.iter().map(stream).collect();
+        let components: usize = streams.iter().map(|s| s.components.len()).sum();
+        let transactions = usize::from(config.limits.pairs).saturating_mul(4).saturating_add(components * 8);
+        Self {
+            role,
+            keys: Keyring::new(&credentials, streams.len()),
+            credentials,
+            locals: Locals::default(),
+            remotes: Remotes::new(hash),
+            checklists: Checklists::new(streams.len(), config.limits.pairs, hash),
+            transactions: Transactions::new(transactions, hash),
+            streams,
+            pacer: Pacer::new(config.ta, now),
+            gathering_had_turn: false,
+            early: EarlyChecks::default(),
+            seen: SeenRequests::default(),
+            local_gathering: GatheringState::New,
+            patience_ends: None,
+            state: ConnectionState::New,
+            unauthenticated: conclude::RateLimit::default(),
+            config,
+        }
+    }
+
+    /// The tail of every input. The order is fixed: a later step sees what an earlier one did, never the other way
+    /// round within one input.
+    ///
+    /// 1. expire: transactions and consent that are over, retransmissions that are due
+    /// 2. nominate: a valid pair whose time has come
+    /// 3. schedule: what Ta allows, thawing on the way (§6.1.4.2)
+    /// 4. conclude: checklist states, the path of every component
+    /// 5. announce: the state of the whole
+    pub(crate) fn settle(&mut self, gatherer: &mut Gatherer, now: Time, fx: &mut Effects) {
+        self.expire(now, fx);
+        self.nominate(now, fx);
+        self.schedule(gatherer, now, fx);
+        self.conclude(now, fx);
+        self.maintain_paths(now, fx);
+        self.announce(gatherer, now, fx);
+    }
+
+    /// When something is due next. Always later than `now`, after [`Session::settle`] at `now`.
+    pub(crate) fn next_timeout(&self, gatherer: &Gatherer, now: Time) -> Option<Time> {
+        let mut next = self.transactions.next_timeout().unwrap_or(Time::MAX);
+        next = next.min(gatherer.next_timeout().unwrap_or(Time::MAX));
+        if turn_waits(self, gatherer) {
+            next = next.min(self.pacer.next());
+        }
+        next = next.min(self.next_nomination().unwrap_or(Time::MAX));
+        next = next.min(self.next_patience(now).unwrap_or(Time::MAX));
+        next = next.min(self.next_path_timeout(now).unwrap_or(Time::MAX));
+        if next == Time::MAX { None } else { Some(next.max(now.saturating_add(MIN_WAIT))) }
+    }
+
+    pub(crate) fn unauthenticated_policy(&self) -> Unauthenticated {
+        self.config.unauthenticated
+    }
+
+    /// Whether one more unsigned error may be sent now.
+    pub(crate) fn may_refuse(&mut self, now: Time) -> bool {
+        self.unauthenticated.allows(now)
+    }
+
+    pub(crate) fn keys(&self) -> &Keyring {
+        &self.keys
+    }
+
+    pub(crate) fn local_credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    pub(crate) fn role(&self) -> Role {
+        self.role.role()
+    }
+
+    pub(crate) fn state(&self) -> ConnectionState {
+        self.state
+    }
+
+    /// Every component of every stream.
+    pub(crate) fn components(&self) -> Vec<Component> {
+        let mut all = Vec::new();
+        for (s, stream) in (0u16..).zip(&self.streams) {
+            let ids = (1u16..).zip(&stream.components).filter_map(|(c, _)| ComponentId::new(c));
+            all.extend(ids.map(|id| Component::new(StreamId(s), id)));
+        }
+        all
+    }
+
+    pub(crate) fn stream(&self, id: StreamId) -> Option<&Stream> {
+        self.streams.get(usize::from(id.0))
+    }
+
+    fn stream_mut(&mut self, id: StreamId) -> Option<&mut Stream> {
+        self.streams.get_mut(usize::from(id.0))
+    }
+
+    pub(crate) fn component(&self, component: Component) -> Option<&ComponentState> {
+        self.stream(component.stream)?.components.get(usize::from(component.id.get()) - 1)
+    }
+
+    fn component_mut(&mut self, component: Component) -> Option<&mut ComponentState> {
+        self.stream_mut(component.stream)?.components.get_mut(usize::from(component.id.get()) - 1)
+    }
+
+    /// RFC 8445 §7.3.1.1: another role, and so other priorities of all pairs.
+    fn announce_role(&mut self, fx: &mut Effects) {
+        self.reprioritise();
+        if !self.role.is_controlling() {
+            self.stop_nominating();
+        }
+        fx.event(Event::RoleChanged(self.role.role()));
+    }
+
+    pub(crate) fn close(&mut self, fx: &mut Effects) {
+        if self.state != ConnectionState::Closed {
+            self.state = ConnectionState::Closed;
+            fx.event(Event::StateChanged(ConnectionState::Closed));
+        }
+    }
+}
+
+/// The shortest wait: whatever is due again and again, time goes on.
+const MIN_WAIT: core::time::Duration = core::time::Duration::from_nanos(1);
+
+/// Whether a new transaction waits for its turn at the pace of Ta.
+fn turn_waits(session: &Session, gatherer: &Gatherer) -> bool {
+    gatherer.has_work() || session.has_checks_to_send()
+}

@@ -1,0 +1,138 @@
+//! What the peer signals: parameters (RFC 8445 §5.3), candidates (RFC 8838 §11), their end (§14).
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+
+use floe_stun::{RetransmissionSchedule, Time};
+
+use crate::candidate::{Candidate, Transport};
+use crate::config::DEFAULT_TA;
+use crate::effects::Effects;
+use crate::error::{AddedCandidate, AgentError, IgnoredCandidate};
+use crate::ids::{Component, StreamId};
+use crate::parameters::RemoteParameters;
+
+use super::Session;
+
+/// No peer slows us down to less than one check in this time.
+const MAX_TA: Duration = Duration::from_secs(1);
+
+impl Session {
+    /// The peer's parameters for one stream or all of them.
+    pub(crate) fn set_remote_parameters(
+        &mut self,
+        stream: Option<StreamId>,
+        parameters: &RemoteParameters,
+        now: Time,
+        fx: &mut Effects,
+    ) -> Result<(), AgentError> {
+        let streams = match stream {
+            Some(stream) => {
+                self.stream(stream).ok_or(AgentError::UnknownComponent)?;
+                stream.0..stream.0 + 1
+            }
+            None => 0..u16::try_from(self.streams.len()).unwrap_or(u16::MAX),
+        };
+        let other = |s| self.keys.peer(StreamId(s)).is_some_and(|p| p.credentials != parameters.credentials);
+        if streams.clone().any(other) {
+            return Err(AgentError::CredentialsChanged);
+        }
+        // RFC 8839 §5.5: the larger of both values; absent means 50 ms.
+        let pacing = parameters.pacing.unwrap_or(DEFAULT_TA);
+        self.pacer.slow_down_to(pacing.min(MAX_TA));
+        if parameters.lite && self.role.peer_is_lite() {
+            self.announce_role(fx);
+        }
+        for s in streams {
+            self.keys.set_peer(StreamId(s), &parameters.credentials);
+            if let Some(stream) = self.streams.get_mut(usize::from(s)) {
+                stream.has_peer = true;
+            }
+        }
+        self.begin(now);
+        self.replay_early(now, fx);
+        Ok(())
+    }
+
+    /// Both sides' credentials are known: the initial states (§6.1.2.6), and PAC (RFC 8863 §4) begin.
+    fn begin(&mut self, now: Time) {
+        if self.patience_ends.is_none() {
+            self.patience_ends =
+                Some(now.saturating_add(RetransmissionSchedule::new(self.config.rto).timeout()));
+        }
+        if !self.checklists.is_started() && self.checklists.pairs.len() > 0 {
+            self.checklists.start();
+        }
+    }
+
+    /// Once there are pairs to check, they get their initial states.
+    pub(super) fn start_checklists(&mut self) {
+        if !self.checklists.is_started() && self.patience_ends.is_some() && self.checklists.pairs.len() > 0 {
+            self.checklists.start();
+        }
+    }
+
+    /// A signalled candidate.
+    pub(crate) fn add_remote_candidate(
+        &mut self,
+        stream: StreamId,
+        candidate: &Candidate,
+        now: Time,
+        fx: &mut Effects,
+    ) -> Result<AddedCandidate, AgentError> {
+        let state = self.stream(stream).ok_or(AgentError::UnknownComponent)?;
+        let component = Component::new(stream, candidate.component());
+        if let Some(reason) = self.unusable(state.remote_ended, component, candidate) {
+            return Ok(AddedCandidate::Ignored(reason));
+        }
+        // RFC 8838 §11: the same candidate again is no new one. RFC 8445 §5.1.3 has one candidate for an address.
+        if let Some(id) = self.remotes.find(component, candidate.address())
+            && self.remotes.get(id).is_some_and(|r| r.signalled)
+        {
+            return Ok(AddedCandidate::Known(id));
+        }
+        if self.remotes.signalled() >= self.config.limits.remote_candidates {
+            return Ok(AddedCandidate::Ignored(IgnoredCandidate::LimitReached));
+        }
+        let (id, was_learned) = self.remotes.signal(component, candidate);
+        if was_learned {
+            self.update_pairs_of(id);
+        }
+        self.pair_remote(id, now, fx);
+        Ok(if was_learned { AddedCandidate::Known(id) } else { AddedCandidate::Added(id) })
+    }
+
+    fn unusable(&self, ended: bool, component: Component, candidate: &Candidate) -> Option<IgnoredCandidate> {
+        if ended {
+            return Some(IgnoredCandidate::AfterEndOfCandidates);
+        }
+        if self.component(component).is_none() {
+            return Some(IgnoredCandidate::UnknownComponent);
+        }
+        if candidate.transport() != Transport::Udp {
+            return Some(IgnoredCandidate::UnsupportedTransport);
+        }
+        if !is_usable(candidate.address()) {
+            return Some(IgnoredCandidate::UnusableAddress);
+        }
+        // RFC 8838 §11: a candidate of another generation of the session.
+        let peer = self.keys.peer(component.stream);
+        let other = |ufrag: &str| peer.is_some_and(|p| p.credentials.ufrag() != ufrag);
+        candidate.ufrag().is_some_and(other).then_some(IgnoredCandidate::OtherGeneration)
+    }
+
+    /// RFC 8838 §14.
+    pub(crate) fn end_of_remote_candidates(&mut self, stream: StreamId) -> Result<(), AgentError> {
+        self.stream_mut(stream).ok_or(AgentError::UnknownComponent)?.remote_ended = true;
+        Ok(())
+    }
+}
+
+/// Whether a candidate can have this address at all.
+pub(super) fn is_usable(address: SocketAddr) -> bool {
+    let ip_ok = match address.ip().to_canonical() {
+        IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
+        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
+    };
+    ip_ok && address.port() != 0
+}

@@ -1,0 +1,68 @@
+//! Requests that were answered already: a retransmission gets an equal answer and does nothing else (RFC 8489 §6.3.1).
+
+use alloc::collections::VecDeque;
+use core::time::Duration;
+
+use floe_stun::{Time, TransactionId};
+
+use crate::ids::RemoteId;
+use crate::locals::BaseId;
+
+/// RFC 8489 §6.3.1: for as long as the peer may retransmit, 39.5 s.
+const MEMORY: Duration = Duration::from_millis(39_500);
+/// Only authenticated requests are remembered, the newest so many.
+const CAPACITY: usize = 64;
+
+/// How a request was answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    Success,
+    Error(u16),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    id: TransactionId,
+    base: BaseId,
+    remote: Option<RemoteId>,
+    verdict: Verdict,
+    at: Time,
+}
+
+/// The requests of the last 39.5 seconds, bounded.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SeenRequests {
+    entries: VecDeque<Seen>,
+}
+
+impl SeenRequests {
+    /// How this request was answered before, if it was. Of a request from no known candidate only the id and the
+    /// base count: the id is 96 random bits and the request is authenticated.
+    pub(crate) fn verdict(
+        &mut self,
+        id: &TransactionId,
+        base: BaseId,
+        remote: Option<RemoteId>,
+        now: Time,
+    ) -> Option<Verdict> {
+        while self.entries.front().is_some_and(|e| now.saturating_since(e.at) > MEMORY) {
+            self.entries.pop_front();
+        }
+        let same = |e: &&Seen| e.id == *id && e.base == base && (e.remote.is_none() || e.remote == remote);
+        self.entries.iter().find(same).map(|e| e.verdict)
+    }
+
+    pub(crate) fn remember(
+        &mut self,
+        id: TransactionId,
+        base: BaseId,
+        remote: Option<RemoteId>,
+        verdict: Verdict,
+        now: Time,
+    ) {
+        if self.entries.len() >= CAPACITY {
+            self.entries.pop_front();
+        }
+        self.entries.push_back(Seen { id, base, remote, verdict, at: now });
+    }
+}

@@ -1,0 +1,242 @@
+//! Binding transactions of the agent: checks and consent checks, their retransmission and their end (RFC 8489 §6.2.1).
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use floe_stun::{RetransmissionSchedule, RetransmissionStep, Time, TransactionId};
+use hashbrown::HashMap;
+
+use crate::event::Role;
+use crate::hash::Keyed;
+use crate::ids::{Component, PairId};
+use crate::message::Outgoing;
+
+/// A transaction is known by its id: 96 random bits, never used twice.
+pub(crate) type TransactionKey = TransactionId;
+
+/// What a transaction is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Purpose {
+    /// A connectivity check (RFC 8445 §7.2).
+    Check {
+        pair: PairId,
+        /// It carries USE-CANDIDATE.
+        nominates: bool,
+    },
+    /// A consent check (RFC 7675): sent once.
+    Consent { pair: PairId, component: Component },
+}
+
+impl Purpose {
+    pub(crate) fn pair(self) -> PairId {
+        match self {
+            Self::Check { pair, .. } | Self::Consent { pair, .. } => pair,
+        }
+    }
+}
+
+/// An open transaction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Transaction {
+    pub(crate) purpose: Purpose,
+    /// The role its request names.
+    pub(crate) role: Role,
+    /// The request, for sending the same bytes again and to know where the answer has to come from.
+    pub(crate) packet: Outgoing,
+    pub(crate) sent_at: Time,
+    /// Requests sent so far.
+    sent: u32,
+    schedule: RetransmissionSchedule,
+    /// Whether it is still retransmitted (RFC 8445 §7.3.1.4 stops that).
+    resend: bool,
+    /// Next retransmission or end.
+    due: Time,
+    /// When no answer is waited for any longer.
+    expires: Time,
+}
+
+/// What is due on a transaction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Due {
+    Retransmit(Outgoing, PairId),
+    Expired(TransactionId, Transaction),
+}
+
+impl Transaction {
+    /// No answer can tell which of several requests it answers, so only one sent once gives a round-trip time.
+    pub(crate) fn was_sent_once(&self) -> bool {
+        self.sent == 1
+    }
+
+    /// How long to wait after the transmission that was made just now; whether another one follows.
+    fn wait(&self) -> (Duration, bool) {
+        let offset = |step| match step {
+            RetransmissionStep::Transmit(at) => (at, true),
+            RetransmissionStep::Fail(at) => (at, false),
+        };
+        let (this, _) = offset(self.schedule.after(self.sent.saturating_sub(1)));
+        let (next, again) = offset(self.schedule.after(self.sent));
+        (next.saturating_sub(this), again)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    id: TransactionId,
+    transaction: Transaction,
+}
+
+/// The open transactions of an agent.
+#[derive(Clone, Debug)]
+pub(crate) struct Transactions {
+    slots: Vec<Option<Slot>>,
+    by_id: HashMap<TransactionId, u16, Keyed>,
+    limit: usize,
+}
+
+impl Transactions {
+    pub(crate) fn new(limit: usize, hash: Keyed) -> Self {
+        Self { slots: Vec::new(), by_id: HashMap::with_hasher(hash), limit: limit.min(usize::from(u16::MAX)) }
+    }
+
+    pub(crate) fn get(&self, id: &TransactionId) -> Option<&Transaction> {
+        let at = *self.by_id.get(id)?;
+        self.slots.get(usize::from(at))?.as_ref().map(|s| &s.transaction)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// A check, sent now for the first time.
+    pub(crate) fn check(&mut self, id: TransactionId, pair: PairId, nominates: bool, request: Request) {
+        let schedule = RetransmissionSchedule::new(request.rto);
+        let due = request.now.saturating_add(request.rto);
+        let expires = request.now.saturating_add(schedule.timeout());
+        self.insert(id, request.open(Purpose::Check { pair, nominates }, true, due, expires));
+    }
+
+    /// A consent check, sent now and never again; an answer is waited for during `patience`.
+    pub(crate) fn consent(
+        &mut self,
+        id: TransactionId,
+        pair: PairId,
+        component: Component,
+        request: Request,
+        patience: Duration,
+    ) {
+        let expires = request.now.saturating_add(patience);
+        self.insert(id, request.open(Purpose::Consent { pair, component }, false, expires, expires));
+    }
+
+    fn insert(&mut self, id: TransactionId, transaction: Transaction) {
+        if self.by_id.len() >= self.limit {
+            self.evict();
+        }
+        let slot = Some(Slot { id, transaction });
+        let at = match self.slots.iter().position(Option::is_none) {
+            Some(at) => {
+                self.slots[at] = slot;
+                at
+            }
+            None => {
+                self.slots.push(slot);
+                self.slots.len() - 1
+            }
+        };
+        if let Ok(at) = u16::try_from(at) {
+            self.by_id.insert(id, at);
+        }
+    }
+
+    /// Room for one more: the transaction goes that ends first of those nobody waits for, or of all.
+    fn evict(&mut self) {
+        let open = || self.slots.iter().flatten();
+        let idle = open().filter(|s| !s.transaction.resend).min_by_key(|s| s.transaction.expires);
+        let victim = idle.or_else(|| open().min_by_key(|s| s.transaction.expires)).map(|s| s.id);
+        if let Some(id) = victim {
+            self.remove(&id);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, id: &TransactionId) -> Option<Transaction> {
+        let at = self.by_id.remove(id)?;
+        self.slots.get_mut(usize::from(at))?.take().map(|s| s.transaction)
+    }
+
+    /// RFC 8445 §7.3.1.4: no retransmission any more; a late answer still counts until the transaction's end.
+    pub(crate) fn cancel(&mut self, id: &TransactionId) {
+        let Some(&at) = self.by_id.get(id) else { return };
+        if let Some(Some(slot)) = self.slots.get_mut(usize::from(at)) {
+            slot.transaction.resend = false;
+            slot.transaction.due = slot.transaction.expires;
+        }
+    }
+
+    /// Whether an answer to some check of this pair may still come.
+    pub(crate) fn is_open_for(&self, pair: PairId) -> bool {
+        self.slots.iter().flatten().any(|s| s.transaction.purpose.pair() == pair)
+    }
+
+    /// Only what belongs to pairs that `keep` says are there.
+    pub(crate) fn retain(&mut self, keep: impl Fn(PairId) -> bool) {
+        for at in 0..self.slots.len() {
+            if let Some(slot) = self.slots[at]
+                && !keep(slot.transaction.purpose.pair())
+            {
+                self.remove(&slot.id);
+            }
+        }
+    }
+
+    /// The next thing that is due by `now`, in the order of the slots; `None` when there is nothing left.
+    pub(crate) fn next_due(&mut self, now: Time) -> Option<Due> {
+        let at = self.slots.iter().position(|s| s.as_ref().is_some_and(|s| s.transaction.due <= now))?;
+        let slot = self.slots[at].as_mut()?;
+        let t = &mut slot.transaction;
+        if t.resend && t.wait().1 {
+            t.sent += 1;
+            // The interval is counted from when the request was really sent, so that a late caller causes no burst and a
+            // clock that jumped does not fail a check unheard.
+            let (wait, _) = t.wait();
+            t.due = now.saturating_add(wait);
+            t.expires = t.expires.max(t.due);
+            return Some(Due::Retransmit(t.packet, t.purpose.pair()));
+        }
+        let (id, transaction) = (slot.id, slot.transaction);
+        self.remove(&id);
+        Some(Due::Expired(id, transaction))
+    }
+
+    /// When [`Transactions::next_due`] has something next.
+    pub(crate) fn next_timeout(&self) -> Option<Time> {
+        self.slots.iter().flatten().map(|s| s.transaction.due).min()
+    }
+
+    /// The open ids, for tests of what is remembered.
+    pub(crate) fn check_invariants(&self) {
+        assert_eq!(
+            self.slots.iter().flatten().count(),
+            self.by_id.len(),
+            "every transaction is found by its id"
+        );
+        assert!(self.by_id.len() <= self.limit, "transactions are bounded");
+    }
+}
+
+/// What a transaction begins with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    pub(crate) role: Role,
+    pub(crate) packet: Outgoing,
+    pub(crate) rto: Duration,
+    pub(crate) now: Time,
+}
+
+impl Request {
+    fn open(self, purpose: Purpose, resend: bool, due: Time, expires: Time) -> Transaction {
+        let Self { role, packet, rto, now } = self;
+        let schedule = RetransmissionSchedule::new(rto);
+        Transaction { purpose, role, packet, sent_at: now, sent: 1, schedule, resend, due, expires }
+    }
+}
