@@ -15,6 +15,7 @@ mod packet;
 mod probe;
 mod queue;
 mod seed;
+mod site;
 mod subnet;
 mod topology;
 mod trace;
@@ -31,6 +32,7 @@ pub use nat::{
 pub use network::{Halt, Network};
 pub use probe::{Probe, Received};
 pub use seed::{ParseSeedError, Seed};
+pub use site::{Peer, Site};
 pub use subnet::{Subnet, SubnetError};
 pub use topology::{Attach, Families, RouterConfig, TopologyError};
 pub use trace::{DropReason, Event, Place, Record, Trace};

@@ -77,6 +77,9 @@ impl<'a> Message<'a> {
     /// MESSAGE-INTEGRITY-SHA256 is refused: no usage of floe allows it (§14.6). The comparison takes the same time
     /// whatever the difference.
     ///
+    /// Where a message has both, MESSAGE-INTEGRITY does not cover what follows it, so somebody on the path can take
+    /// MESSAGE-INTEGRITY-SHA256 away. Whoever insists on SHA-256 asks [`Verified::algorithm`].
+    ///
     /// ```
     /// use floe_stun::{Class, IntegrityAlgorithm, IntegrityError, Key, Message, MessageBuilder, Method, TransactionId};
     ///

@@ -239,7 +239,7 @@ impl Nat {
         };
         let port_at = |i: u32| first + ((u32::from(start - first) + i) % span) as u16;
         let ip = self.pool[place];
-        let mut take = |nat: &mut Self, parity: Option<u16>| {
+        let take = |nat: &mut Self, parity: Option<u16>| {
             let fits = |port: u16| parity.is_none_or(|p| port % 2 == p);
             (0..span).map(port_at).find(|&port| fits(port) && nat.reclaim(SocketAddrV4::new(ip, port), now))
         };

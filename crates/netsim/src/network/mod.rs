@@ -13,6 +13,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use crate::endpoint::Endpoint;
 use crate::flow::Flows;
 use crate::hash::FastMap;
+use crate::host::Interface;
 use crate::id::{EndpointId, Handle, HostId, InterfaceId, PacketId, RouterId, SegmentId};
 use crate::link::{Link, up_to};
 use crate::nat::NatMapping;
@@ -170,6 +171,22 @@ impl Network {
         let id = self.topology.attach(host, segment, attach)?;
         self.announce_change(host);
         Ok(id)
+    }
+
+    /// All hosts, in the order of their creation.
+    pub fn hosts(&self) -> impl Iterator<Item = HostId> + use<> {
+        (0..self.topology.hosts.len() as u32).map(HostId)
+    }
+
+    /// The interfaces of a host that are up.
+    pub fn interfaces(&self, host: HostId) -> impl Iterator<Item = Interface<'_>> {
+        self.topology.interfaces_of(host)
+    }
+
+    /// The host that an endpoint is on. `None` if it is not of this network.
+    #[must_use]
+    pub fn host_of(&self, endpoint: impl Into<EndpointId>) -> Option<HostId> {
+        self.seats.get(endpoint.into().index()).map(|seat| seat.host)
     }
 
     /// The addresses of an interface; none while it is detached.

@@ -1,0 +1,243 @@
+//! The test vectors of RFC 5769 and of RFC 8489 Appendix B.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use floe_stun::attributes::{
+    IceControlled, Nonce, Priority, Realm, Software, Userhash, Username, XorMappedAddress,
+};
+use floe_stun::{
+    Class, DecodeError, IntegrityAlgorithm, IntegrityError, Key, Message, MessageBuilder, Method,
+    TransactionId,
+};
+use hmac::{Hmac, KeyInit, Mac};
+
+/// RFC 5769 §2.1.
+const REQUEST: [u8; 108] = [
+    0x00, 0x01, 0x00, 0x58, 0x21, 0x12, 0xa4, 0x42, 0xb7, 0xe7, 0xa7, 0x01, 0xbc, 0x34, 0xd6, 0x86, 0xfa,
+    0x87, 0xdf, 0xae, 0x80, 0x22, 0x00, 0x10, 0x53, 0x54, 0x55, 0x4e, 0x20, 0x74, 0x65, 0x73, 0x74, 0x20,
+    0x63, 0x6c, 0x69, 0x65, 0x6e, 0x74, 0x00, 0x24, 0x00, 0x04, 0x6e, 0x00, 0x01, 0xff, 0x80, 0x29, 0x00,
+    0x08, 0x93, 0x2f, 0xf9, 0xb1, 0x51, 0x26, 0x3b, 0x36, 0x00, 0x06, 0x00, 0x09, 0x65, 0x76, 0x74, 0x6a,
+    0x3a, 0x68, 0x36, 0x76, 0x59, 0x20, 0x20, 0x20, 0x00, 0x08, 0x00, 0x14, 0x9a, 0xea, 0xa7, 0x0c, 0xbf,
+    0xd8, 0xcb, 0x56, 0x78, 0x1e, 0xf2, 0xb5, 0xb2, 0xd3, 0xf2, 0x49, 0xc1, 0xb5, 0x71, 0xa2, 0x80, 0x28,
+    0x00, 0x04, 0xe5, 0x7a, 0x3b, 0xcf,
+];
+
+/// RFC 5769 §2.2.
+const RESPONSE_IPV4: [u8; 80] = [
+    0x01, 0x01, 0x00, 0x3c, 0x21, 0x12, 0xa4, 0x42, 0xb7, 0xe7, 0xa7, 0x01, 0xbc, 0x34, 0xd6, 0x86, 0xfa,
+    0x87, 0xdf, 0xae, 0x80, 0x22, 0x00, 0x0b, 0x74, 0x65, 0x73, 0x74, 0x20, 0x76, 0x65, 0x63, 0x74, 0x6f,
+    0x72, 0x20, 0x00, 0x20, 0x00, 0x08, 0x00, 0x01, 0xa1, 0x47, 0xe1, 0x12, 0xa6, 0x43, 0x00, 0x08, 0x00,
+    0x14, 0x2b, 0x91, 0xf5, 0x99, 0xfd, 0x9e, 0x90, 0xc3, 0x8c, 0x74, 0x89, 0xf9, 0x2a, 0xf9, 0xba, 0x53,
+    0xf0, 0x6b, 0xe7, 0xd7, 0x80, 0x28, 0x00, 0x04, 0xc0, 0x7d, 0x4c, 0x96,
+];
+
+/// RFC 5769 §2.3.
+const RESPONSE_IPV6: [u8; 92] = [
+    0x01, 0x01, 0x00, 0x48, 0x21, 0x12, 0xa4, 0x42, 0xb7, 0xe7, 0xa7, 0x01, 0xbc, 0x34, 0xd6, 0x86, 0xfa,
+    0x87, 0xdf, 0xae, 0x80, 0x22, 0x00, 0x0b, 0x74, 0x65, 0x73, 0x74, 0x20, 0x76, 0x65, 0x63, 0x74, 0x6f,
+    0x72, 0x20, 0x00, 0x20, 0x00, 0x14, 0x00, 0x02, 0xa1, 0x47, 0x01, 0x13, 0xa9, 0xfa, 0xa5, 0xd3, 0xf1,
+    0x79, 0xbc, 0x25, 0xf4, 0xb5, 0xbe, 0xd2, 0xb9, 0xd9, 0x00, 0x08, 0x00, 0x14, 0xa3, 0x82, 0x95, 0x4e,
+    0x4b, 0xe6, 0x7b, 0xf1, 0x17, 0x84, 0xc9, 0x7c, 0x82, 0x92, 0xc2, 0x75, 0xbf, 0xe3, 0xed, 0x41, 0x80,
+    0x28, 0x00, 0x04, 0xc8, 0xfb, 0x0b, 0x4c,
+];
+
+/// RFC 5769 §2.4.
+const LONG_TERM_REQUEST: [u8; 116] = [
+    0x00, 0x01, 0x00, 0x60, 0x21, 0x12, 0xa4, 0x42, 0x78, 0xad, 0x34, 0x33, 0xc6, 0xad, 0x72, 0xc0, 0x29,
+    0xda, 0x41, 0x2e, 0x00, 0x06, 0x00, 0x12, 0xe3, 0x83, 0x9e, 0xe3, 0x83, 0x88, 0xe3, 0x83, 0xaa, 0xe3,
+    0x83, 0x83, 0xe3, 0x82, 0xaf, 0xe3, 0x82, 0xb9, 0x00, 0x00, 0x00, 0x15, 0x00, 0x1c, 0x66, 0x2f, 0x2f,
+    0x34, 0x39, 0x39, 0x6b, 0x39, 0x35, 0x34, 0x64, 0x36, 0x4f, 0x4c, 0x33, 0x34, 0x6f, 0x4c, 0x39, 0x46,
+    0x53, 0x54, 0x76, 0x79, 0x36, 0x34, 0x73, 0x41, 0x00, 0x14, 0x00, 0x0b, 0x65, 0x78, 0x61, 0x6d, 0x70,
+    0x6c, 0x65, 0x2e, 0x6f, 0x72, 0x67, 0x00, 0x00, 0x08, 0x00, 0x14, 0xf6, 0x70, 0x24, 0x65, 0x6d, 0xd6,
+    0x4a, 0x3e, 0x02, 0xb8, 0xe0, 0x71, 0x2e, 0x85, 0xc9, 0xa2, 0x8c, 0xa8, 0x96, 0x66,
+];
+
+/// RFC 8489 Appendix B.1, as published.
+const USERHASH_REQUEST: [u8; 156] = [
+    0x00, 0x01, 0x00, 0x9c, 0x21, 0x12, 0xa4, 0x42, 0x78, 0xad, 0x34, 0x33, 0xc6, 0xad, 0x72, 0xc0, 0x29,
+    0xda, 0x41, 0x2e, 0x00, 0x1e, 0x00, 0x20, 0x4a, 0x3c, 0xf3, 0x8f, 0xef, 0x69, 0x92, 0xbd, 0xa9, 0x52,
+    0xc6, 0x78, 0x04, 0x17, 0xda, 0x0f, 0x24, 0x81, 0x94, 0x15, 0x56, 0x9e, 0x60, 0xb2, 0x05, 0xc4, 0x6e,
+    0x41, 0x40, 0x7f, 0x17, 0x04, 0x00, 0x15, 0x00, 0x29, 0x6f, 0x62, 0x4d, 0x61, 0x74, 0x4a, 0x6f, 0x73,
+    0x32, 0x41, 0x41, 0x41, 0x43, 0x66, 0x2f, 0x2f, 0x34, 0x39, 0x39, 0x6b, 0x39, 0x35, 0x34, 0x64, 0x36,
+    0x4f, 0x4c, 0x33, 0x34, 0x6f, 0x4c, 0x39, 0x46, 0x53, 0x54, 0x76, 0x79, 0x36, 0x34, 0x73, 0x41, 0x00,
+    0x00, 0x00, 0x00, 0x14, 0x00, 0x0b, 0x65, 0x78, 0x61, 0x6d, 0x70, 0x6c, 0x65, 0x2e, 0x6f, 0x72, 0x67,
+    0x00, 0x00, 0x1c, 0x00, 0x20, 0xe4, 0x68, 0x6c, 0x8f, 0x0e, 0xde, 0xb5, 0x90, 0x13, 0xe0, 0x70, 0x90,
+    0x01, 0x0a, 0x93, 0xef, 0xcc, 0xbc, 0xcc, 0x54, 0x4c, 0x0a, 0x45, 0xd9, 0xf8, 0x30, 0xaa, 0x6d, 0x6f,
+    0x73, 0x5a, 0x01,
+];
+
+const PASSWORD: &str = "VOkJxbRl1RmTxUk/WvJxBt";
+const ID: TransactionId =
+    TransactionId::new([0xb7, 0xe7, 0xa7, 0x01, 0xbc, 0x34, 0xd6, 0x86, 0xfa, 0x87, 0xdf, 0xae]);
+const LONG_TERM_ID: TransactionId =
+    TransactionId::new([0x78, 0xad, 0x34, 0x33, 0xc6, 0xad, 0x72, 0xc0, 0x29, 0xda, 0x41, 0x2e]);
+/// The user name of RFC 5769 §2.4, and the password after SASLprep and OpaqueString.
+const USER: &str = "マトリックス";
+const USER_PASSWORD: &str = "TheMatrIX";
+
+/// The vector as a sender has to write it: with zeros for padding (RFC 8489 §14), where RFC 5769 puts spaces, and with
+/// the MESSAGE-INTEGRITY and FINGERPRINT that follow from that, computed without this crate's help.
+fn with_zero_padding(vector: &[u8], padding: std::ops::Range<usize>) -> Vec<u8> {
+    let mut bytes = vector.to_vec();
+    assert!(bytes[padding.clone()].iter().all(|&byte| byte == b' '));
+    bytes[padding].fill(0);
+    let (integrity, fingerprint) = (bytes.len() - 32, bytes.len() - 8);
+    let length = bytes[3];
+    bytes[3] -= 8;
+    let mut mac = Hmac::<sha1::Sha1>::new_from_slice(PASSWORD.as_bytes()).unwrap();
+    mac.update(&bytes[..integrity]);
+    bytes[integrity + 4..fingerprint].copy_from_slice(&mac.finalize().into_bytes());
+    bytes[3] = length;
+    let crc = crc32fast::hash(&bytes[..fingerprint]) ^ 0x5354_554e;
+    bytes[fingerprint + 4..].copy_from_slice(&crc.to_be_bytes());
+    bytes
+}
+
+/// Builds a message that ends with MESSAGE-INTEGRITY and FINGERPRINT.
+fn build(class: Class, attributes: impl FnOnce(MessageBuilder<'_>) -> MessageBuilder<'_>) -> Vec<u8> {
+    let mut out = [0xEE; 256];
+    let builder = attributes(MessageBuilder::new(&mut out, class, Method::BINDING, ID));
+    let key = Key::short_term(PASSWORD);
+    let len = builder.integrity(&key, IntegrityAlgorithm::Sha1).fingerprint().finish().unwrap();
+    out[..len].to_vec()
+}
+
+#[test]
+fn rfc_5769_request() {
+    let message = Message::parse(&REQUEST).unwrap();
+    assert_eq!((message.class(), message.method()), (Class::Request, Method::BINDING));
+    assert_eq!(message.transaction_id(), ID);
+    assert!(message.has_fingerprint());
+    let verified = message.verify(&Key::short_term(PASSWORD)).unwrap();
+    assert_eq!(verified.algorithm(), IntegrityAlgorithm::Sha1);
+    assert_eq!(verified.get(), Ok(Some(Software::new("STUN test client"))));
+    assert_eq!(verified.get(), Ok(Some(Priority(0x6e00_01ff))));
+    assert_eq!(verified.get(), Ok(Some(IceControlled(0x932f_f9b1_5126_3b36))));
+    assert_eq!(verified.get(), Ok(Some(Username::new("evtj:h6vY"))));
+
+    let built = build(Class::Request, |builder| {
+        builder
+            .attribute(&Software::new("STUN test client"))
+            .attribute(&Priority(0x6e00_01ff))
+            .attribute(&IceControlled(0x932f_f9b1_5126_3b36))
+            .attribute(&Username::new("evtj:h6vY"))
+    });
+    assert_eq!(built, with_zero_padding(&REQUEST, 73..76));
+}
+
+fn check_response(vector: &[u8], mapped: &str, padding: std::ops::Range<usize>) {
+    let message = Message::parse(vector).unwrap();
+    assert_eq!((message.class(), message.method()), (Class::Success, Method::BINDING));
+    assert_eq!(message.transaction_id(), ID);
+    assert!(message.has_fingerprint());
+    let mapped = XorMappedAddress(mapped.parse().unwrap());
+    let verified = message.verify(&Key::short_term(PASSWORD)).unwrap();
+    assert_eq!(verified.get(), Ok(Some(Software::new("test vector"))));
+    assert_eq!(verified.get(), Ok(Some(mapped)));
+
+    let built =
+        build(Class::Success, |builder| builder.attribute(&Software::new("test vector")).attribute(&mapped));
+    assert_eq!(built, with_zero_padding(vector, padding));
+}
+
+#[test]
+fn rfc_5769_ipv4_response() {
+    check_response(&RESPONSE_IPV4, "192.0.2.1:32853", 35..36);
+}
+
+#[test]
+fn rfc_5769_ipv6_response() {
+    check_response(&RESPONSE_IPV6, "[2001:db8:1234:5678:11:2233:4455:6677]:32853", 35..36);
+}
+
+#[test]
+fn rfc_5769_long_term_request() {
+    let message = Message::parse(&LONG_TERM_REQUEST).unwrap();
+    assert_eq!(message.transaction_id(), LONG_TERM_ID);
+    assert!(!message.has_fingerprint());
+    let key = Key::long_term_md5(USER, "example.org", USER_PASSWORD);
+    let verified = message.verify(&key).unwrap();
+    let (user, nonce) = (Username::new(USER), Nonce::new("f//499k954d6OL34oL9FSTvy64sA"));
+    let realm = Realm::new("example.org");
+    assert_eq!(verified.get(), Ok(Some(user)));
+    assert_eq!(verified.get::<Username<'_>>().unwrap().unwrap().as_str(), Ok(USER));
+    assert_eq!(verified.get(), Ok(Some(nonce)));
+    assert_eq!(verified.get(), Ok(Some(realm)));
+
+    let mut out = [0xEE; 256];
+    let len = MessageBuilder::new(&mut out, Class::Request, Method::BINDING, LONG_TERM_ID)
+        .attribute(&user)
+        .attribute(&nonce)
+        .attribute(&realm)
+        .integrity(&key, IntegrityAlgorithm::Sha1)
+        .finish()
+        .unwrap();
+    assert_eq!(out[..len], LONG_TERM_REQUEST);
+}
+
+#[test]
+fn every_tampered_byte_of_a_vector_is_noticed() {
+    for (vector, key) in [
+        (&REQUEST[..], Key::short_term(PASSWORD)),
+        (&RESPONSE_IPV4, Key::short_term(PASSWORD)),
+        (&RESPONSE_IPV6, Key::short_term(PASSWORD)),
+        (&LONG_TERM_REQUEST, Key::long_term_md5(USER, "example.org", USER_PASSWORD)),
+    ] {
+        let fingerprint = Message::parse(vector).unwrap().has_fingerprint();
+        for index in 0..vector.len() {
+            for bit in 0..8 {
+                let mut tampered = vector.to_vec();
+                tampered[index] ^= 1 << bit;
+                // FINGERPRINT is not covered by the integrity: it can be taken away, but not unnoticed.
+                let unnoticed = Message::parse(&tampered).is_ok_and(|message| {
+                    message.has_fingerprint() == fingerprint && message.verify(&key).is_ok()
+                });
+                assert!(!unnoticed, "byte {index} bit {bit}");
+            }
+        }
+    }
+}
+
+#[test]
+fn rfc_8489_userhash_request_as_published_contradicts_itself() {
+    // The length field is 156, the size of the whole message: the header was counted.
+    assert_eq!(USERHASH_REQUEST.len(), 156);
+    assert_eq!(Message::parse(&USERHASH_REQUEST).unwrap_err(), DecodeError::Truncated(156));
+    // Its HMAC is right for the wrong length, which tells that the key is the one of §18.5.1.2.
+    let key = <sha2::Sha256 as sha2::Digest>::digest(format!("{USER}:example.org:{USER_PASSWORD}"));
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&key).unwrap();
+    mac.update(&USERHASH_REQUEST[..120]);
+    mac.verify_slice(&USERHASH_REQUEST[124..]).unwrap();
+}
+
+#[test]
+fn rfc_8489_userhash_request_with_its_length_corrected() {
+    let mut vector = USERHASH_REQUEST;
+    vector[3] = 136;
+    let key = Key::long_term_sha256(USER, "example.org", USER_PASSWORD);
+    assert_eq!(Message::parse(&vector).unwrap().verify(&key).unwrap_err(), IntegrityError::Mismatch);
+    // HMAC-SHA256 of the corrected message, computed by Python's hmac module.
+    let tag = [
+        0x23, 0x41, 0x12, 0xfb, 0xd4, 0xe2, 0x7f, 0x98, 0x3e, 0xb4, 0x03, 0x28, 0x36, 0xf9, 0x98, 0x21, 0x6f,
+        0x5b, 0x23, 0xf8, 0xd9, 0x27, 0x75, 0x3f, 0xbc, 0x4f, 0x88, 0x2b, 0xfb, 0xdf, 0x0d, 0xec,
+    ];
+    vector[124..].copy_from_slice(&tag);
+
+    let verified = Message::parse(&vector).unwrap().verify(&key).unwrap();
+    assert_eq!(verified.algorithm(), IntegrityAlgorithm::Sha256);
+    let userhash = Userhash::compute(USER, "example.org");
+    let nonce = Nonce::new("obMatJos2AAACf//499k954d6OL34oL9FSTvy64sA");
+    assert_eq!(verified.get(), Ok(Some(userhash)));
+    assert_eq!(verified.get(), Ok(Some(nonce)));
+    assert_eq!(verified.get(), Ok(Some(Realm::new("example.org"))));
+
+    let mut out = [0xEE; 256];
+    let len = MessageBuilder::new(&mut out, Class::Request, Method::BINDING, LONG_TERM_ID)
+        .attribute(&userhash)
+        .attribute(&nonce)
+        .attribute(&Realm::new("example.org"))
+        .integrity(&key, IntegrityAlgorithm::Sha256)
+        .finish()
+        .unwrap();
+    assert_eq!(out[..len], vector);
+}
