@@ -29,3 +29,8 @@ pub fn repetitions(usually: usize, whole: usize) -> usize {
         _ => usually,
     }
 }
+
+/// The examples of the README, compiled and run as documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -23,9 +23,11 @@ pub(crate) const ICE_LAYERS: &[&[&str]] = &[
     // The machines: each is driven by the agent and emits effects.
     &["gather", "relays", "session"],
     // The nouns: they own state, and know nothing of the procedures.
-    &["checklist", "candidate", "transaction", "role", "consent"],
-    // The vocabulary.
-    &["effects", "message", "ids", "config"],
+    &["checklist", "consent", "locals", "pacer", "remotes", "role", "transaction"],
+    // The vocabulary: what goes in and out.
+    &["config", "effects", "error", "event", "io", "keys", "message", "parameters", "stats"],
+    // Values that stand alone.
+    &["candidate", "hash", "ids", "random"],
 ];
 
 /// Whether package `from` may use package `to`.
