@@ -12,10 +12,6 @@ macro_rules! ids {
         pub struct $name(pub(crate) u32);
 
         impl $name {
-            pub(crate) const fn index(self) -> usize {
-                self.0 as usize
-            }
-
             /// The number of the part: parts of a kind are counted from 0 in the order of their creation.
             #[must_use]
             pub const fn number(self) -> u32 {
@@ -45,6 +41,18 @@ ids! {
     /// An open UDP socket. None is used twice.
     SocketId("socket");
 }
+
+macro_rules! indices {
+    ($($name:ident)*) => {$(
+        impl $name {
+            pub(crate) const fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    )*};
+}
+
+indices! { HostId InterfaceId SegmentId RouterId EndpointId }
 
 /// A packet, from its sending to its delivery or loss. Numbered from 0 in the order of sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

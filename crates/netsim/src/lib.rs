@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::iter_over_hash_type)]
 
+mod chart;
 mod endpoint;
 mod firewall;
 mod flow;
@@ -16,10 +17,12 @@ mod probe;
 mod queue;
 mod seed;
 mod site;
+mod stun_server;
 mod subnet;
 mod topology;
 mod trace;
 
+pub use chart::{Chart, Summary};
 pub use endpoint::{Datagram, Endpoint, SendError, Transmit};
 pub use firewall::Firewall;
 pub use floe_stun::Time;
@@ -33,6 +36,7 @@ pub use network::{Halt, Network};
 pub use probe::{Probe, Received};
 pub use seed::{ParseSeedError, Seed};
 pub use site::{Peer, Site};
+pub use stun_server::StunServer;
 pub use subnet::{Subnet, SubnetError};
 pub use topology::{Attach, Families, RouterConfig, TopologyError};
 pub use trace::{DropReason, Event, Place, Record, Trace};

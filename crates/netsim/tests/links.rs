@@ -1,5 +1,7 @@
 //! Links: delay, jitter, loss, duplication, reordering, MTU.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::time::Duration;
 
 use floe_netsim::{Attach, DropReason, Event, Handle, Link, Network, Probe, Received, SendError, Time};

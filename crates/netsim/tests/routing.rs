@@ -1,5 +1,7 @@
 //! Segments, routers, NATs in a chain, hosts with several interfaces, sockets.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! The clock, signalling, determinism, and endpoints that misbehave.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::time::Duration;
 
 use floe_netsim::{
@@ -185,4 +187,32 @@ fn a_deadline_that_never_comes_is_never_called() {
     net.run_for(Duration::from_secs(1_000_000));
     assert_eq!(net.halted(), None);
     assert!(!net.trace().records().any(|r| matches!(r.event, Event::Refused { .. })));
+}
+
+#[test]
+fn a_failing_test_prints_its_seed_and_its_chart() {
+    // In a process of its own, because this one's output is what is looked at.
+    let this = std::env::current_exe().unwrap();
+    let fail = |on: &str| {
+        let mut command = std::process::Command::new(&this);
+        command
+            .args(["--exact", "the_child_of_the_failing_test", "--nocapture"])
+            .env("FLOE_NETSIM_CHILD", on);
+        let output = command.output().unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (success, text) = fail("chart");
+    assert!(!success && text.contains("seed 1\n") && text.contains("5 bytes hello"), "{text}");
+    let (success, text) = fail("quiet");
+    assert!(!success && !text.contains("seed"), "{text}");
+}
+
+#[test]
+fn the_child_of_the_failing_test() {
+    let Ok(mode) = std::env::var("FLOE_NETSIM_CHILD") else { return };
+    let (mut net, a, b) = two_probes();
+    net.set_chart_on_panic(mode == "chart");
+    let to = net[b].local(0).unwrap();
+    net.with(a, |probe, _| probe.send(to, b"hello"));
+    assert!(net[b].received().len() == 1, "nobody let time go by");
 }

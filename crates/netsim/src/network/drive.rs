@@ -290,7 +290,7 @@ impl Network {
         for index in 0..self.seats.len() {
             if self.seats[index].host == host {
                 let id = EndpointId(index as u32);
-                self.visit(id, |endpoint, host, now| endpoint.handle_network_change(host, now));
+                self.visit(id, Endpoint::handle_network_change);
             }
         }
     }

@@ -111,10 +111,11 @@ impl Network {
             }
         }
         let mut arrival = self.now.as_nanos().saturating_add(crossing.delay);
-        if crossing.jittered && !crossing.held {
-            if let Some(flow) = place.and_then(|place| self.flows.get(place)) {
-                arrival = flow.in_order(hop, arrival);
-            }
+        if crossing.jittered
+            && !crossing.held
+            && let Some(flow) = place.and_then(|place| self.flows.get(place))
+        {
+            arrival = flow.in_order(hop, arrival);
         }
         self.queue.push(floe_stun::Time::from_nanos(arrival), Due::Arrival(slot, crossing.to));
     }

@@ -72,6 +72,7 @@ pub struct Network {
     halted: Option<Halt>,
     /// Events handled at the present instant.
     instant_events: u32,
+    chart_on_panic: bool,
 }
 
 impl Network {
@@ -102,6 +103,7 @@ impl Network {
             scratch: Vec::new(),
             halted: None,
             instant_events: 0,
+            chart_on_panic: true,
         }
     }
 
@@ -299,7 +301,7 @@ impl Network {
         self.topology.host(host).ok_or(TopologyError::UnknownId)?;
         let id = EndpointId(self.seats.len() as u32);
         self.seats.push(drive::Seat::new(Box::new(endpoint), host));
-        self.visit(id, |endpoint, host, now| endpoint.handle_start(host, now));
+        self.visit(id, Endpoint::handle_start);
         Ok(Handle::new(id))
     }
 
@@ -386,9 +388,23 @@ impl Network {
         self.trace.clear();
     }
 
+    /// Whether a network that is dropped while its thread panics, as in a failing test, prints its seed and its chart to the
+    /// standard error. On by default.
+    pub fn set_chart_on_panic(&mut self, on: bool) {
+        self.chart_on_panic = on;
+    }
+
     /// The topology, for the oracle and the chart.
     pub(crate) const fn topology(&self) -> &Topology {
         &self.topology
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        if self.chart_on_panic && std::thread::panicking() {
+            eprintln!("{}", self.chart());
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Adding parts.
 
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -447,8 +448,8 @@ impl Topology {
                 .or_else(|| if internet { Subnet::new(BENCH_V4, 16).ok()?.host(*next) } else { None })
                 .ok_or(TopologyError::SubnetFull)?;
             *next += 1;
-            if !place.addresses.contains_key(&ip) {
-                place.addresses.insert(ip, attachment);
+            if let Entry::Vacant(free) = place.addresses.entry(ip) {
+                free.insert(attachment);
                 return Ok(ip);
             }
         }

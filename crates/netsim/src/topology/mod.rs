@@ -135,6 +135,22 @@ impl Topology {
         })
     }
 
+    /// Whom somebody means who sends to an address: the host that has it, or the first one behind the NAT that has it.
+    pub(crate) fn likely_host(&self, ip: IpAddr) -> Option<HostId> {
+        let of = |interface: &Interface| {
+            let mut segment = interface.segment;
+            let mut at_home = interface.addresses.contains(&ip);
+            while let (false, Some(here)) = (at_home, segment.and_then(|id| self.segment(id))) {
+                let router = here.gateway.and_then(|id| self.router(id))?;
+                at_home = matches!(ip, IpAddr::V4(v4) if router.external_v4.contains(&v4));
+                segment = Some(router.outside);
+            }
+            at_home.then_some(interface.host)
+        };
+        let owner = self.interfaces.iter().find(|interface| interface.addresses.contains(&ip));
+        owner.map(|owner| owner.host).or_else(|| self.interfaces.iter().find_map(of))
+    }
+
     /// Where a packet for `destination` goes next within a segment, and why nowhere if so.
     pub(crate) fn next_hop(&self, segment: &Segment, destination: IpAddr) -> Option<Attachment> {
         if let Some(&attachment) = segment.addresses.get(&destination) {
