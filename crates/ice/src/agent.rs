@@ -1,6 +1,5 @@
 //! The public door. No rules here: what a datagram is decides `agent/route.rs`, what it means `session/`.
 
-mod path;
 mod query;
 mod route;
 
@@ -17,10 +16,10 @@ use crate::gather::{Gatherer, InterfaceAddress};
 use crate::ids::{Component, LocalId, RequestId, SocketId, StreamId};
 use crate::io::{Command, Datagram, DriverError, MAX_TRANSMIT, Received, Rejection, Transmit};
 use crate::parameters::RemoteParameters;
+use crate::path::SendPath;
 use crate::random::Random;
 use crate::session::Session;
 
-pub use path::SendPath;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use floe_stun::Time;
 
-use crate::agent::SendPath;
+use crate::path::SendPath;
 use crate::consent::{Consent, EXPIRY, INTERVAL};
 use crate::effects::Effects;
 use crate::error::SendError;
