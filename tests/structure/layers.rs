@@ -25,7 +25,7 @@ pub(crate) const ICE_LAYERS: &[&[&str]] = &[
     // The nouns: they own state, and know nothing of the procedures.
     &["checklist", "consent", "locals", "pacer", "remotes", "role", "transaction"],
     // The vocabulary: what goes in and out.
-    &["config", "effects", "error", "event", "io", "keys", "message", "parameters", "stats"],
+    &["config", "effects", "error", "event", "io", "keys", "message", "parameters", "path", "stats"],
     // Values that stand alone.
     &["candidate", "hash", "ids", "random"],
 ];

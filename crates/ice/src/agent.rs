@@ -20,7 +20,6 @@ use crate::path::SendPath;
 use crate::random::Random;
 use crate::session::Session;
 
-
 #[cfg(test)]
 mod tests;
 

@@ -15,7 +15,6 @@ use crate::candidate::canonical;
 use crate::ids::{SocketId, StreamId};
 use crate::io::Transmit;
 use crate::keys::Keyring;
-use crate::role::PeerRole;
 
 /// A packet that is decided and not yet encoded.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +40,15 @@ pub(crate) enum Wire {
     Keepalive { id: TransactionId },
     /// A Binding request to a STUN server.
     ServerRequest { id: TransactionId },
+}
+
+/// What a request says of its sender's role.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum PeerRole {
+    /// ICE-CONTROLLING with this tie-breaker.
+    Controlling(u64),
+    /// ICE-CONTROLLED with this tie-breaker.
+    Controlled(u64),
 }
 
 /// The first unknown attributes of a request, for UNKNOWN-ATTRIBUTES (RFC 8489 §14.13).

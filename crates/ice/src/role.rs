@@ -1,24 +1,7 @@
 //! The role and its conflicts: RFC 8445 §6.1.1, §7.3.1.1, §7.2.5.1.
 
 use crate::event::Role;
-
-/// What a request says of its sender's role.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum PeerRole {
-    /// ICE-CONTROLLING with this tie-breaker.
-    Controlling(u64),
-    /// ICE-CONTROLLED with this tie-breaker.
-    Controlled(u64),
-}
-
-impl PeerRole {
-    pub(crate) fn role(self) -> Role {
-        match self {
-            Self::Controlling(_) => Role::Controlling,
-            Self::Controlled(_) => Role::Controlled,
-        }
-    }
-}
+use crate::message::PeerRole;
 
 /// What a request's role attribute means for us (§7.3.1.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

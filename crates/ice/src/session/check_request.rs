@@ -10,8 +10,8 @@ use crate::event::Event;
 use crate::ids::{Component, PairId, RemoteId};
 use crate::io::Rejection;
 use crate::locals::BaseId;
-use crate::message::{Outgoing, UnknownTypes, Wire};
-use crate::role::{Conflict, PeerRole};
+use crate::message::{Outgoing, PeerRole, UnknownTypes, Wire};
+use crate::role::Conflict;
 use crate::stats::PairState;
 
 use super::Session;

@@ -4,7 +4,6 @@ use core::net::SocketAddr;
 
 use floe_stun::Time;
 
-use crate::path::SendPath;
 use crate::consent::{Consent, EXPIRY, INTERVAL};
 use crate::effects::Effects;
 use crate::error::SendError;
@@ -12,6 +11,7 @@ use crate::event::{ConsentLoss, Event};
 use crate::ids::{Component, PairId};
 use crate::locals::BaseId;
 use crate::message::{Outgoing, Wire};
+use crate::path::SendPath;
 use crate::transaction::Request;
 
 use super::Session;
