@@ -101,6 +101,13 @@ pub trait Endpoint: Any {
         None
     }
 
+    /// The next remark for the trace about what happened just now, appended to `out`, which is empty. Whether there was
+    /// one. Asked for only while the trace is recorded.
+    fn poll_note(&mut self, out: &mut String, now: Time) -> bool {
+        let _ = (out, now);
+        false
+    }
+
     /// When `handle_timeout` has something to do. Once it has been called, the answer must lie in its future.
     fn poll_timeout(&self) -> Option<Time> {
         None

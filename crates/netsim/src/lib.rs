@@ -8,6 +8,7 @@ mod firewall;
 mod flow;
 mod hash;
 mod host;
+pub mod ice;
 mod id;
 mod link;
 mod nat;

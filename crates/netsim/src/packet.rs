@@ -29,7 +29,7 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// A number for the next packet, message or note.
+    /// A number for the next packet or message.
     pub(crate) fn next_id(&mut self) -> PacketId {
         self.next += 1;
         PacketId(self.next - 1)

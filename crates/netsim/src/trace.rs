@@ -72,8 +72,11 @@ pub enum Event {
         /// At whom.
         to: EndpointId,
     },
-    /// A remark of the test; its text is in the bytes.
-    Note,
+    /// A remark of an endpoint, or of the test; its text is in the bytes.
+    Note {
+        /// Whose; `None` for the test.
+        endpoint: Option<EndpointId>,
+    },
 }
 
 /// Why a packet was dropped.
@@ -143,7 +146,7 @@ pub enum Place {
 pub struct Record<'a> {
     /// When.
     pub time: Time,
-    /// Which packet; messages and notes have a number of their own too.
+    /// Which packet; messages have numbers of their own too. That of a note means nothing.
     pub packet: PacketId,
     /// What.
     pub event: Event,
@@ -194,6 +197,8 @@ pub struct Trace {
 }
 
 const DROP_REASONS: usize = DropReason::HopLimit as usize + 1;
+/// The number that all notes have.
+pub(crate) const NO_PACKET: PacketId = PacketId(u64::MAX);
 /// Records kept by default.
 const DEFAULT_LIMIT: usize = 100_000;
 
@@ -266,6 +271,10 @@ impl Trace {
         self.omitted
     }
 
+    pub(crate) fn is_recording(&self) -> bool {
+        self.recording
+    }
+
     pub(crate) fn set_recording(&mut self, on: bool) {
         self.recording = on;
     }
@@ -320,6 +329,7 @@ impl Trace {
     /// Where the bytes of a packet are kept.
     fn keep(&mut self, packet: PacketId, bytes: &[u8]) -> (usize, usize) {
         let place = packet.0.checked_sub(self.first).and_then(|place| usize::try_from(place).ok());
+        let place = place.filter(|_| packet != NO_PACKET);
         if let Some(span) = place.and_then(|place| self.spans.get(place).copied().flatten()) {
             return span;
         }
@@ -337,6 +347,10 @@ impl Trace {
 
     /// Folds a record into the digest. Bytes count when they enter the network; nothing changes them on the way.
     fn fold(&mut self, record: &Record<'_>) {
+        // What somebody remarks is not what happened.
+        if matches!(record.event, Event::Note { .. }) {
+            return;
+        }
         let digest = &mut self.digest;
         digest.word(record.time.as_nanos());
         digest.word(record.packet.0);
@@ -360,8 +374,7 @@ impl Trace {
             ),
             Event::SignalSent { from, to } => (8, from.0, to.0),
             Event::SignalDelivered { from, to } => (9, from.0, to.0),
-            // What a test remarks is not what happened.
-            Event::Note => return,
+            Event::Note { .. } => (10, 0, 0),
         };
         digest.word(kind << 32 | u64::from(a));
         digest.word(b.into());

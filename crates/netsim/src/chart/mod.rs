@@ -83,7 +83,9 @@ impl Chart<'_> {
                 continue;
             }
             if let Some(line) = self.start_line(record) {
-                index.insert(record.packet, lines.len());
+                if !matches!(record.event, Event::Note { .. }) {
+                    index.insert(record.packet, lines.len());
+                }
                 lines.push(line);
             }
         }
@@ -95,7 +97,8 @@ impl Chart<'_> {
             Event::Sent { endpoint, .. } => (self.host(endpoint), None, Fate::OnItsWay),
             Event::Refused { endpoint, error } => (self.host(endpoint), None, Fate::Refused(error)),
             Event::SignalSent { from, to } => (self.host(from), self.host(to), Fate::OnItsWay),
-            Event::Injected { .. } | Event::Note => (None, None, Fate::OnItsWay),
+            Event::Note { endpoint } => (endpoint.and_then(|id| self.host(id)), None, Fate::OnItsWay),
+            Event::Injected { .. } => (None, None, Fate::OnItsWay),
             _ => return None,
         };
         let to = to.or_else(|| self.net.topology().likely_host(record.destination.ip()));
@@ -174,7 +177,11 @@ impl Lanes {
         }
         let stroke = if matches!(line.start.event, Event::SignalSent { .. }) { '~' } else { '-' };
         match (self.column(line.from), self.column(line.to)) {
-            _ if matches!(line.start.event, Event::Note) => {}
+            (from, _) if matches!(line.start.event, Event::Note { .. }) => {
+                if let Some(from) = from {
+                    cells[from] = '#';
+                }
+            }
             (Some(from), Some(to)) if from != to => arrow(&mut cells, from, to, stroke, line.fate),
             (Some(from), Some(_)) => cells[from] = '@',
             (Some(from), None) => {
@@ -244,7 +251,7 @@ impl Chart<'_> {
         let start = &line.start;
         write!(f, "{}  {}  ", Millis(line.time), lanes.draw(line))?;
         match start.event {
-            Event::Note => return writeln!(f, "-- {}", summary::Text(start.bytes)),
+            Event::Note { .. } => return writeln!(f, "-- {}", summary::Text(start.bytes)),
             Event::SignalSent { .. } => write!(f, "{}", summary::Text(start.bytes))?,
             _ => self.write_packet(f, lanes, line)?,
         }

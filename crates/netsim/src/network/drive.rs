@@ -198,6 +198,7 @@ impl Network {
                 }
             }
             self.drain_signals(id, endpoint, &mut budget);
+            self.drain_notes(id, endpoint, &mut budget);
             if budget == 0 {
                 self.halted = Some(Halt::EndlessOutput(id));
                 break;
@@ -222,6 +223,18 @@ impl Network {
             let latest = self.signal_latest.entry((from, to)).or_default();
             *latest = self.now.saturating_add(delay).max(*latest);
             self.queue.push(*latest, Due::Signal { from, to, message: slot });
+        }
+    }
+
+    fn drain_notes(&mut self, id: EndpointId, endpoint: &mut dyn Endpoint, budget: &mut u32) {
+        if !self.trace.is_recording() {
+            return;
+        }
+        let mut note = String::new();
+        while *budget > 0 && endpoint.poll_note(&mut note, self.now) {
+            self.push_note(Some(id), &note);
+            note.clear();
+            *budget -= 1;
         }
     }
 

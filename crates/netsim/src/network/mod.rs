@@ -21,7 +21,7 @@ use crate::packet::Pool;
 use crate::queue::Queue;
 use crate::seed::Seed;
 use crate::topology::{Attach, RouterConfig, Topology, TopologyError};
-use crate::trace::{Event, Record, Trace};
+use crate::trace::{Event, NO_PACKET, Record, Trace};
 
 mod drive;
 mod forward;
@@ -367,10 +367,18 @@ impl Network {
 
     /// Writes a remark into the trace, for the chart.
     pub fn note(&mut self, text: &str) {
-        let (time, packet) = (self.now, self.pool.next_id());
-        let (source, destination) = (NOWHERE, NOWHERE);
-        let bytes = text.as_bytes();
-        self.trace.push(Record { time, packet, event: Event::Note, source, destination, bytes });
+        self.push_note(None, text);
+    }
+
+    fn push_note(&mut self, endpoint: Option<EndpointId>, text: &str) {
+        self.trace.push(Record {
+            time: self.now,
+            packet: NO_PACKET,
+            event: Event::Note { endpoint },
+            source: NOWHERE,
+            destination: NOWHERE,
+            bytes: text.as_bytes(),
+        });
     }
 
     /// Switches recording off or on again. On by default; the digest and the counters of the trace run on without it.
