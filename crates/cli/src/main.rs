@@ -1,3 +1,5 @@
 //! The `floe` command line.
 
+#![forbid(unsafe_code)]
+
 fn main() {}
