@@ -4,6 +4,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod rules;
+pub mod scene;
+
 use std::path::Path;
 
 /// The root of the workspace.

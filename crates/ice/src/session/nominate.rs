@@ -181,35 +181,42 @@ impl Session {
     }
 
     /// §8.1.2: pairs of the component whose check has not begun are removed; checks on their way are cancelled, which does
-    /// not make them failures. Valid pairs stay: the peer may nominate a better one yet.
+    /// not make them failures. Valid pairs stay, and so do better ones that are being nominated: RFC 5245 peers, and we when
+    /// we nominate immediately, end on the best of several nominated pairs, and both sides have to find it.
     fn finish_component(&mut self, component: Component) {
-        let of_component: Vec<(PairId, PairState)> = self
+        let selected =
+            self.component(component).and_then(|c| c.selected).and_then(|id| self.checklists.get(id));
+        let bar = selected.map_or(0, |p| p.priority);
+        let immediate = self.role.is_controlling() && self.config.nomination == Nomination::Immediate;
+        let is_nominated =
+            |p: &Pair| p.nominate_when_valid || (immediate && p.state == PairState::InProgress);
+        let done: Vec<PairId> = self
             .checklists
             .in_order(component.stream)
             .filter(|(_, p)| p.component == component && p.valid.is_none())
-            .map(|(id, p)| (id, p.state))
+            .filter(|(_, p)| !(p.priority > bar && is_nominated(p)))
+            .map(|(id, _)| id)
             .collect();
-        for (id, state) in of_component {
-            match state {
-                PairState::InProgress => {
-                    if let Some(check) = self.checklists.get_mut(id).and_then(|p| p.check.take()) {
-                        self.transactions.cancel(&check);
-                    }
-                }
-                PairState::Waiting | PairState::Frozen if self.has_open_check(id) => {
-                    self.checklists.untrigger(id);
-                }
-                PairState::Waiting | PairState::Frozen => {
-                    self.checklists.remove(id);
-                }
-                PairState::Succeeded | PairState::Failed => {}
-            }
+        for id in done {
+            self.give_up(id);
         }
         let open = |id: Option<PairId>| id.is_some_and(|id| self.checklists.get(id).is_some());
         let all = self.streams.get(usize::from(component.stream.0)).map(|s| s.components.iter());
         let completed = all.is_some_and(|mut all| all.all(|c| open(c.selected)));
         if completed && let Some(list) = self.checklists.list_mut(component.stream) {
             list.state = ChecklistState::Completed;
+        }
+    }
+
+    /// A pair that is not needed any more, as far as an answer to its check may still come.
+    fn give_up(&mut self, id: PairId) {
+        if let Some(check) = self.checklists.get_mut(id).and_then(|p| p.check.take()) {
+            self.transactions.cancel(&check);
+        }
+        self.checklists.untrigger(id);
+        let unchecked = |p: &Pair| matches!(p.state, PairState::Waiting | PairState::Frozen);
+        if self.checklists.get(id).is_some_and(unchecked) && !self.has_open_check(id) {
+            self.checklists.remove(id);
         }
     }
 
