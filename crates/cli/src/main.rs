@@ -2,4 +2,16 @@
 
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod cli;
+mod decode;
+mod failure;
+mod output;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::parse(std::env::args_os()) {
+        Ok(command) => failure::report(command.run()),
+        Err(status) => status,
+    }
+}

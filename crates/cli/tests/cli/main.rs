@@ -1,0 +1,5 @@
+//! The `floe` program as its users meet it: what it prints, and how it ends.
+
+mod decode;
+mod program;
+mod usage;
