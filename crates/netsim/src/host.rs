@@ -66,6 +66,16 @@ impl Host<'_> {
         self.topology.close(self.endpoint, self.host, socket)
     }
 
+    /// Tells the oracle of a STUN server.
+    pub(crate) fn announce_stun_server(&mut self, addresses: &[SocketAddr]) {
+        for address in addresses {
+            let owner = self.interfaces().find(|interface| interface.addresses.contains(&address.ip()));
+            if let Some(owner) = owner.map(|owner| owner.id) {
+                self.topology.stun_servers.push((owner, address.ip()));
+            }
+        }
+    }
+
     /// What the network's name table says of `name`, after how long; `None` when it has no such name.
     #[must_use]
     pub fn resolve(&self, name: &str) -> Option<Resolved<'_>> {

@@ -13,6 +13,7 @@ mod id;
 mod link;
 mod nat;
 mod network;
+mod oracle;
 mod packet;
 mod probe;
 mod queue;
@@ -34,6 +35,7 @@ pub use nat::{
     Dependence, Hairpinning, NatConfig, NatMapping, NatType, ParseNatTypeError, Pooling, PortAllocation,
 };
 pub use network::{Halt, Network};
+pub use oracle::{Doubt, Kind, PathKind, Verdict};
 pub use probe::{Probe, Received};
 pub use seed::{ParseSeedError, Seed};
 pub use site::{Peer, Site};

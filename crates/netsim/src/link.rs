@@ -1,5 +1,6 @@
 //! What happens to a packet on its way: delay, jitter, loss, duplication, reordering, MTU.
 
+use std::fmt;
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
@@ -25,7 +26,7 @@ const OVERHEAD_V6: usize = 40 + 8;
 /// let link = Link::delay_ms(40).jitter(Duration::from_millis(15)).loss(0.02).max_loss_run(4);
 /// assert_eq!(link, link.clone());
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Link {
     pub(crate) delay: u64,
     pub(crate) jitter: u64,
@@ -139,6 +140,28 @@ impl Link {
     }
 }
 
+/// Only what is not ideal.
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Link");
+        let times = [("delay", self.delay), ("jitter", self.jitter), ("reorder_by", self.reorder_by)];
+        for (name, nanos) in times.into_iter().filter(|(_, nanos)| *nanos > 0) {
+            out.field(name, &Duration::from_nanos(nanos));
+        }
+        let chances = [("loss", self.loss), ("duplicate", self.duplicate), ("reorder", self.reorder)];
+        for (name, chance) in chances.into_iter().filter(|(_, chance)| *chance != Chance::NEVER) {
+            out.field(name, &chance.fraction());
+        }
+        if let Some(run) = self.max_loss_run {
+            out.field("max_loss_run", &run);
+        }
+        if self.mtu != u16::MAX {
+            out.field("mtu", &self.mtu);
+        }
+        out.finish()
+    }
+}
+
 impl Default for Link {
     fn default() -> Self {
         Self::IDEAL
@@ -156,6 +179,15 @@ impl Chance {
     fn of(probability: f64) -> Self {
         // The cast saturates: NaN becomes 0.
         Self((probability.clamp(0.0, 1.0) * (1u64 << 32) as f64).round() as u64)
+    }
+
+    fn fraction(self) -> f64 {
+        self.0 as f64 / (1u64 << 32) as f64
+    }
+
+    /// Whether it is more likely than `probability`.
+    pub(crate) fn exceeds(self, probability: f64) -> bool {
+        self.0 > Self::of(probability).0
     }
 
     /// Draws, unless the outcome is certain.
@@ -219,6 +251,13 @@ mod tests {
         let link = Link::IDEAL.mtu(1280);
         assert!(link.fits(1252, true) && !link.fits(1253, true));
         assert!(link.fits(1232, false) && !link.fits(1233, false));
+    }
+
+    #[test]
+    fn what_is_ideal_is_not_shown() {
+        assert_eq!(format!("{:?}", Link::IDEAL), "Link");
+        let link = Link::delay_ms(5).loss(0.25).max_loss_run(4).mtu(1500);
+        assert_eq!(format!("{link:?}"), "Link { delay: 5ms, loss: 0.25, max_loss_run: 4, mtu: 1500 }");
     }
 
     #[test]

@@ -72,6 +72,7 @@ impl Endpoint for StunServer {
         let addresses: Vec<_> = host.addresses().collect();
         let opened = addresses.into_iter().filter_map(|ip| host.open(ip, STUN_PORT).ok());
         self.addresses = opened.map(|(_, local)| local).collect();
+        host.announce_stun_server(&self.addresses);
     }
 
     fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Time) {

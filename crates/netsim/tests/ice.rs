@@ -124,4 +124,7 @@ fn the_chart_tells_what_the_agents_said() {
     for text in ["USE-CANDIDATE", "-- selected host", "-- state completed", "candidate 0 candidate:"] {
         assert!(chart.contains(text), "{text} is missing:\n{chart}");
     }
+    let credentials = net[a].agent().local_credentials();
+    assert!(chart.contains(credentials.ufrag()));
+    assert!(!chart.contains(credentials.pwd()), "passwords are not shown");
 }

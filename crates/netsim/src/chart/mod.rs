@@ -220,7 +220,8 @@ impl fmt::Display for Chart<'_> {
         write!(f, "{:>10}  ", "ms")?;
         for &host in &lanes.hosts {
             let name: String = self.name(host).chars().take(lanes.width - 1).collect();
-            write!(f, "{name:<width$}", width = lanes.width)?;
+            let last = Some(&host) == lanes.hosts.last();
+            write!(f, "{name:<width$}", width = if last { 0 } else { lanes.width })?;
         }
         writeln!(f)?;
         let head =
@@ -252,7 +253,7 @@ impl Chart<'_> {
         write!(f, "{}  {}  ", Millis(line.time), lanes.draw(line))?;
         match start.event {
             Event::Note { .. } => return writeln!(f, "-- {}", summary::Text(start.bytes)),
-            Event::SignalSent { .. } => write!(f, "{}", summary::Text(start.bytes))?,
+            Event::SignalSent { .. } => write!(f, "{}", summary::Text(without_password(start.bytes)))?,
             _ => self.write_packet(f, lanes, line)?,
         }
         match line.fate {
@@ -299,6 +300,17 @@ impl Chart<'_> {
                 Some(id) => write!(f, "inside {}", topology.router(id).map_or("?", |router| &router.name)),
             },
         }
+    }
+}
+
+/// A message of an ICE agent's credentials without the password, which is nobody's business.
+fn without_password(message: &[u8]) -> &[u8] {
+    match message.strip_prefix(b"credentials ") {
+        Some(rest) => {
+            let ufrag = rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len());
+            &message[..message.len() - rest.len() + ufrag]
+        }
+        None => message,
     }
 }
 

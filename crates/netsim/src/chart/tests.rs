@@ -45,7 +45,7 @@ fn a_chart_shows_who_sent_what_to_whom_and_what_became_of_it() {
     net.with(stun, |probe, _| probe.send_from(7, server, b""));
     let expected = "\
 seed 42
-        ms  alice   bob     stun    ....
+        ms  alice   bob     stun
      0.000  o-------|------->  5 bytes hello  192.168.1.2:5000 (203.0.113.1:5000) -> 203.0.113.3:5000  +20.000
     20.000  <-------|-------o  3 bytes you  203.0.113.3:5000 -> 203.0.113.1:5000  +20.000
     41.000  o---x   |       |  4 bytes lost  192.168.1.2:5000 -> 192.168.2.2:5000  no route on the Internet
@@ -55,7 +55,7 @@ seed 42
     61.000  |       |       x  (injected) 1 bytes  192.0.2.6:6 -> 203.0.113.3:5000  on its way
     61.000  |       |       @  -> 203.0.113.3:5000  not sent: the socket is not open
 ";
-    assert_eq!(net.chart().to_string(), expected.replace("    ....", "    "));
+    assert_eq!(net.chart().to_string(), expected);
 }
 
 #[test]

@@ -37,7 +37,7 @@ impl IcePeer {
                 write!(out, "{failure}")
             }
             Event::RemoteCandidateDiscovered(id) => {
-                let address = agent.remote_candidate(id).map(|candidate| candidate.address());
+                let address = agent.remote_candidate(id).map(Candidate::address);
                 write!(out, "learned peer-reflexive {}", address.map_or_else(String::new, |a| a.to_string()))
             }
             Event::SelectedPairChanged { pair, reason, .. } => match agent.pair(pair) {

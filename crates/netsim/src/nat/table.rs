@@ -85,10 +85,6 @@ impl Nat {
         &self.config
     }
 
-    pub(crate) fn pool(&self) -> &[Ipv4Addr] {
-        &self.pool
-    }
-
     /// Forgets everything, as a reboot does; the external addresses may change.
     pub(crate) fn reset(&mut self, pool: Vec<Ipv4Addr>) {
         *self = Self::new(self.config.clone(), pool);

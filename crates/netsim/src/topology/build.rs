@@ -262,6 +262,7 @@ impl Topology {
             routers: Vec::new(),
             hosts: Vec::new(),
             interfaces: Vec::new(),
+            stun_servers: Vec::new(),
             names: std::collections::BTreeMap::new(),
             next_socket: 0,
             needs_flows: false,

@@ -28,6 +28,8 @@ pub(crate) struct Topology {
     pub(crate) routers: Vec<Router>,
     pub(crate) hosts: Vec<HostState>,
     pub(crate) interfaces: Vec<Interface>,
+    /// The addresses that STUN servers answer at.
+    pub(crate) stun_servers: Vec<(InterfaceId, IpAddr)>,
     /// Name, addresses, and how long a look-up takes.
     pub(crate) names: BTreeMap<String, (Vec<IpAddr>, Duration)>,
     next_socket: u32,

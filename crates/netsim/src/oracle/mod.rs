@@ -1,0 +1,208 @@
+//! Says from the topology alone whether two hosts can reach each other directly.
+//!
+//! The oracle sends nothing. It works out which external addresses the NATs between two hosts give them, what each
+//! host can learn of the other's, and which packets every filter lets through once both sides have tried everything
+//! they know, again and again until nothing new comes of it. Addresses and ports are symbols in that; two mappings of a
+//! NAT are the same if RFC 4787 says that they must be.
+//!
+//! It assumes of both sides what RFC 8445 asks of a full agent: host candidates on every interface,
+//! server-reflexive ones from every STUN server of the network, signalling that works, checks between all
+//! candidates of a family, and that a check is answered to where it came from. It shares no code with an agent, and
+//! none with the simulated NATs but their description.
+
+use std::fmt;
+
+use crate::id::{HostId, RouterId};
+use crate::network::Network;
+
+mod search;
+mod term;
+mod walk;
+
+use walk::Luck;
+
+/// Whether two hosts can reach each other directly.
+///
+/// ```
+/// use floe_netsim::{NatType, Network, Site, Verdict};
+///
+/// let mut net = Network::new(1);
+/// net.add_stun_server("stun", &Site::public())?;
+/// let a = net.add_peer("a", &Site::behind(NatType::SYMMETRIC))?;
+/// let b = net.add_peer("b", &Site::behind(NatType::PORT_RESTRICTED_CONE))?;
+/// let c = net.add_peer("c", &Site::behind(NatType::RESTRICTED_CONE))?;
+///
+/// assert_eq!(net.direct_path(a.host, b.host), Verdict::No);
+/// // C's filter lets A in whatever its port; C learns that from the check: a peer-reflexive candidate.
+/// assert_eq!(net.direct_path(a.host, c.host).to_string(), "yes: prflx-srflx over IPv4");
+/// # Ok::<(), floe_netsim::TopologyError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// They can, whatever the timing.
+    Yes {
+        /// The paths there are.
+        paths: Vec<PathKind>,
+        /// Further ones that there may be.
+        possible: Vec<PathKind>,
+    },
+    /// They cannot without a relay.
+    No,
+    /// It depends.
+    Maybe {
+        /// On what: the paths exist only if all of these turn out well.
+        doubts: Vec<Doubt>,
+        /// The paths there may be.
+        paths: Vec<PathKind>,
+    },
+}
+
+impl Verdict {
+    /// Whether it is [`Verdict::Yes`].
+    #[must_use]
+    pub const fn is_yes(&self) -> bool {
+        matches!(self, Self::Yes { .. })
+    }
+
+    /// Whether it is [`Verdict::No`].
+    #[must_use]
+    pub const fn is_no(&self) -> bool {
+        matches!(self, Self::No)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |f: &mut fmt::Formatter<'_>, items: &[String]| f.write_str(&items.join(", "));
+        let texts = |paths: &[PathKind]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
+        match self {
+            Self::Yes { paths, .. } => {
+                f.write_str("yes: ")?;
+                list(f, &texts(paths))
+            }
+            Self::No => f.write_str("no"),
+            Self::Maybe { doubts, paths } => {
+                f.write_str("maybe: ")?;
+                list(f, &texts(paths))?;
+                f.write_str(", if not for: ")?;
+                list(f, &doubts.iter().map(ToString::to_string).collect::<Vec<_>>())
+            }
+        }
+    }
+}
+
+/// The candidates at the two ends of a path, as the first host would name them once checks have succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct PathKind {
+    /// Whether it is over IPv4; else over IPv6.
+    pub ipv4: bool,
+    /// The first host's own candidate: the address under which the other sees it.
+    pub local: Kind,
+    /// The other host's candidate: the address that the first one sends to.
+    pub remote: Kind,
+}
+
+impl PathKind {
+    /// A path between candidates of these kinds.
+    #[must_use]
+    pub const fn new(ipv4: bool, local: Kind, remote: Kind) -> Self {
+        Self { ipv4, local, remote }
+    }
+}
+
+impl fmt::Display for PathKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let family = if self.ipv4 { "IPv4" } else { "IPv6" };
+        write!(f, "{}-{} over {family}", self.local, self.remote)
+    }
+}
+
+/// A type of candidate, RFC 8445 §5.1.1. The oracle knows no relays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// An address of an interface.
+    Host,
+    /// An address that a STUN server saw.
+    ServerReflexive,
+    /// An address that only the other side saw.
+    PeerReflexive,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Host => "host",
+            Self::ServerReflexive => "srflx",
+            Self::PeerReflexive => "prflx",
+        })
+    }
+}
+
+/// Why a path may or may not work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Doubt {
+    /// The NAT's mappings depend on the destination, and its ports preserve or follow each other: an agent that predicts
+    /// them may be lucky, one that does not cannot.
+    Prediction(RouterId),
+    /// The NAT chooses among several external addresses, and a filter cares which.
+    Pooling(RouterId),
+    /// The NAT or firewall forgets within 10 seconds, which may be before the other side has tried.
+    Expiry(RouterId),
+    /// The NAT has fewer than 256 ports.
+    FewPorts(RouterId),
+    /// A link loses more than 3 of 10 packets, without a limit to losses in a row.
+    Loss,
+    /// A link has an MTU too small for checks of full size.
+    Mtu,
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Prediction(id) => write!(f, "the ports of {id:?} can only be guessed"),
+            Self::Pooling(id) => write!(f, "{id:?} has several external addresses"),
+            Self::Expiry(id) => write!(f, "{id:?} forgets soon"),
+            Self::FewPorts(id) => write!(f, "{id:?} has few ports"),
+            Self::Loss => f.write_str("a link loses much"),
+            Self::Mtu => f.write_str("a link has a small MTU"),
+        }
+    }
+}
+
+impl Network {
+    /// Whether two hosts can reach each other directly, and how, as things are now: links, interfaces and configurations
+    /// count, the present state of NATs and firewalls does not. [`Verdict::No`] if one is not of this network.
+    #[must_use]
+    pub fn direct_path(&self, a: HostId, b: HostId) -> Verdict {
+        let topology = self.topology();
+        let [sober, addresses, ports] =
+            [Luck::None, Luck::Addresses, Luck::Ports].map(|luck| search::paths(topology, a, b, luck));
+        let (clean, doubtful): (Vec<_>, Vec<_>) = sober.into_iter().partition(|path| path.doubts.is_empty());
+        let paths = kinds(&clean);
+        // More luck is a doubt only where nothing goes with less.
+        let all = [&doubtful, &addresses, &ports];
+        let Some(uncertain) = all.iter().find(|paths| !paths.is_empty()) else {
+            return Verdict::No;
+        };
+        let mut doubts: Vec<_> = uncertain.iter().flat_map(|path| path.doubts.iter().copied()).collect();
+        doubts.sort_unstable();
+        doubts.dedup();
+        let mut possible = kinds(all.into_iter().flatten());
+        possible.retain(|kind| !paths.contains(kind));
+        if paths.is_empty() {
+            Verdict::Maybe { doubts, paths: possible }
+        } else {
+            Verdict::Yes { paths, possible }
+        }
+    }
+}
+
+fn kinds<'a>(paths: impl IntoIterator<Item = &'a search::Path>) -> Vec<PathKind> {
+    let mut kinds: Vec<_> = paths.into_iter().map(|path| path.kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
+}
