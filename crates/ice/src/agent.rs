@@ -305,6 +305,13 @@ impl Agent {
         self.session.record_sent(component, packets, bytes, now);
     }
 
+    /// Tells of data that was received past the agent: statistics only. An embedder may take a datagram that is not
+    /// STUN and comes from the [`SendPath::destination`] of a component, on its socket, without asking the agent, and
+    /// report it here; any other datagram has to go through [`Agent::handle_datagram`].
+    pub fn record_received(&mut self, component: Component, packets: u64, bytes: u64) {
+        self.session.record_received(component, packets, bytes);
+    }
+
     /// Ends everything: no packet is sent any more, queued ones included, and sockets that were opened for the agent are to
     /// be closed (poll for the commands). Calling it again does nothing.
     pub fn close(&mut self, now: Time) {

@@ -1,7 +1,7 @@
 //! What can be asked of an agent. Nothing here changes anything.
 
 use crate::candidate::Candidate;
-use crate::ids::{Component, LocalId, PairId, RemoteId, StreamId};
+use crate::ids::{Component, LocalId, PairId, RemoteId, SocketId, StreamId};
 use crate::stats::{Counters, PairInfo, PairStats};
 
 use super::Agent;
@@ -18,6 +18,13 @@ impl Agent {
     pub fn local_component(&self, id: LocalId) -> Option<Component> {
         let local = self.session.locals.get(id)?;
         self.session.locals.base(local.base).map(|b| b.component)
+    }
+
+    /// The component that a socket serves: the first that a candidate was made for. `None` if the socket is not in use.
+    #[must_use]
+    pub fn socket_component(&self, socket: SocketId) -> Option<Component> {
+        let base = self.session.locals.find_base(socket, None)?;
+        self.session.locals.base(base).map(|b| b.component)
     }
 
     /// The local candidates that are, or were, to be signalled, of all streams, in the order they were found. A description

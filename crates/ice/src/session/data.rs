@@ -202,6 +202,13 @@ impl Session {
         }
     }
 
+    pub(crate) fn record_received(&mut self, component: Component, packets: u64, bytes: u64) {
+        if let Some(state) = self.component_mut(component) {
+            state.traffic.packets_received = state.traffic.packets_received.saturating_add(packets);
+            state.traffic.bytes_received = state.traffic.bytes_received.saturating_add(bytes);
+        }
+    }
+
     /// §12.2: data counts when it comes from a remote candidate we know, peer-reflexive ones included, whether or not our own
     /// check has succeeded.
     pub(crate) fn accept_data(&mut self, base: BaseId, source: SocketAddr, len: usize) -> Option<Component> {

@@ -1,0 +1,228 @@
+//! The handle of an agent.
+
+use std::sync::Arc;
+
+use floe_ice::{
+    AddedCandidate, AgentError, Candidate, Component, ConnectionState, Counters, Credentials, GatheringState,
+    RemoteParameters, Role, StreamId,
+};
+
+use crate::builder::Builder;
+use crate::connection::Connection;
+use crate::engine::{Engine, Handle, is_over};
+use crate::error::ConnectError;
+use crate::event::{Event, Pair};
+
+/// An ICE agent that runs on sockets of this machine. Cheap to clone; all clones are the same agent.
+///
+/// [`Agent::builder`] starts one, and gathering with it. Signal [`Agent::local_credentials`] and the candidates among the
+/// [events](Agent::next_event) to the peer, pass on what comes from there, and wait until [`Agent::connected`].
+///
+/// The agent works in a task of its own until [`Agent::close`] is called or the last handle and the last [`Connection`] are
+/// dropped; both close every socket at once.
+#[derive(Clone)]
+pub struct Agent {
+    handle: Arc<Handle>,
+}
+
+impl Agent {
+    /// Settings for a new agent.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+        Self { handle: Arc::new(Handle(engine)) }
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.handle.0
+    }
+
+    // --- our description ------------------------------------------------------------------------------------------
+
+    /// What to signal to the peer first: our ufrag and pwd, the same for all streams.
+    #[must_use]
+    pub fn local_credentials(&self) -> Credentials {
+        self.engine().agent().local_credentials().clone()
+    }
+
+    /// The local candidates found so far. Each is announced by [`Event::LocalCandidate`] as well.
+    #[must_use]
+    pub fn local_candidates(&self) -> Vec<(StreamId, Candidate)> {
+        let agent = self.engine().agent();
+        agent.local_candidates().map(|(_, stream, candidate)| (stream, candidate.clone())).collect()
+    }
+
+    // --- the peer's description -----------------------------------------------------------------------------------
+
+    /// The peer's ufrag and pwd, for all streams. Saying the same again changes nothing.
+    ///
+    /// # Errors
+    /// Other credentials were set before, or the agent is closed.
+    pub fn set_remote_credentials(&self, credentials: Credentials) -> Result<(), AgentError> {
+        self.set_remote_parameters(&credentials.into())
+    }
+
+    /// The peer's credentials and options, for all streams.
+    ///
+    /// # Errors
+    /// Other credentials were set before, or the agent is closed.
+    pub fn set_remote_parameters(&self, parameters: &RemoteParameters) -> Result<(), AgentError> {
+        self.engine().input(|agent, now| agent.set_remote_parameters(parameters, now))
+    }
+
+    /// The peer's credentials and options for one stream, where the description has them at media level (RFC 8839 §5.4).
+    ///
+    /// # Errors
+    /// The stream does not exist, has other credentials already, or the agent is closed.
+    pub fn set_stream_remote_parameters(
+        &self,
+        stream: StreamId,
+        parameters: &RemoteParameters,
+    ) -> Result<(), AgentError> {
+        self.engine().input(|agent, now| agent.set_stream_remote_parameters(stream, parameters, now))
+    }
+
+    /// A candidate of the peer for the first stream, before or after its credentials. A line as it was signalled is
+    /// made one by [`str::parse`].
+    ///
+    /// # Errors
+    /// The agent is closed. What the peer did wrong is [`AddedCandidate::Ignored`], not an error.
+    pub fn add_remote_candidate(&self, candidate: &Candidate) -> Result<AddedCandidate, AgentError> {
+        self.add_stream_remote_candidate(StreamId::FIRST, candidate)
+    }
+
+    /// A candidate of the peer for a stream.
+    ///
+    /// # Errors
+    /// The stream does not exist, or the agent is closed.
+    pub fn add_stream_remote_candidate(
+        &self,
+        stream: StreamId,
+        candidate: &Candidate,
+    ) -> Result<AddedCandidate, AgentError> {
+        self.engine().input(|agent, now| agent.add_remote_candidate(stream, candidate, now))
+    }
+
+    /// The peer has no further candidates for any stream (RFC 8838 §14). Later ones are ignored. Without it, a failure is
+    /// noticed only when the time for connecting is over.
+    ///
+    /// # Errors
+    /// The agent is closed.
+    pub fn end_of_remote_candidates(&self) -> Result<(), AgentError> {
+        let last = self.engine().lanes().last().map_or(0, |lane| lane.component.stream.0);
+        (0..=last).try_for_each(|stream| self.end_of_stream_remote_candidates(StreamId(stream)))
+    }
+
+    /// The peer has no further candidates for one stream.
+    ///
+    /// # Errors
+    /// The stream does not exist, or the agent is closed.
+    pub fn end_of_stream_remote_candidates(&self, stream: StreamId) -> Result<(), AgentError> {
+        self.engine().input(|agent, now| agent.end_of_remote_candidates(stream, now))
+    }
+
+    // --- what happens ---------------------------------------------------------------------------------------------
+
+    /// The next event; `None` when the agent is closed and all were delivered. Each event goes to one caller. Up to 1024 are
+    /// kept, then the oldest are forgotten; an application that does not care need not ask. Dropping the future loses none.
+    pub async fn next_event(&self) -> Option<Event> {
+        self.engine().events.next(|| self.engine().is_closed()).await
+    }
+
+    /// The next event if there is one now.
+    #[must_use]
+    pub fn try_next_event(&self) -> Option<Event> {
+        self.engine().events.pop()
+    }
+
+    /// Waits until every component has a path, and gives the connection of the first component of the first stream;
+    /// the others are had from [`Agent::connection`]. Can be called at any time and more than once.
+    ///
+    /// It waits as long as signalling takes. Once the peer's credentials are known, an answer comes within the time for
+    /// checks, 39.5 s by default (RFC 8863).
+    ///
+    /// # Errors
+    /// No path was found, the path in use is dead, or the agent was closed.
+    pub async fn connected(&self) -> Result<Connection, ConnectError> {
+        let mut states = self.engine().watch_state();
+        let settled = |state: &ConnectionState| {
+            is_over(*state) || matches!(state, ConnectionState::Connected | ConnectionState::Completed)
+        };
+        // The sender lives as long as the engine does.
+        let state = states.wait_for(settled).await.map_or(ConnectionState::Closed, |state| *state);
+        match state {
+            ConnectionState::Failed => Err(self.failure()),
+            ConnectionState::Closed => Err(ConnectError::Closed),
+            _ => Ok(Connection::new(self.handle.clone(), 0)),
+        }
+    }
+
+    fn failure(&self) -> ConnectError {
+        let agent = self.engine().agent();
+        ConnectError::Failed {
+            local_candidates: agent.local_candidates().count(),
+            remote_candidates: agent.remote_candidates().count(),
+            pairs: agent.pairs().count(),
+        }
+    }
+
+    /// The connection of a component, connected or not yet.
+    ///
+    /// # Errors
+    /// [`AgentError::UnknownComponent`].
+    pub fn connection(&self, component: Component) -> Result<Connection, AgentError> {
+        let lane = self.engine().find_lane(component).ok_or(AgentError::UnknownComponent)?;
+        Ok(Connection::new(self.handle.clone(), lane))
+    }
+
+    /// The state of the whole.
+    #[must_use]
+    pub fn state(&self) -> ConnectionState {
+        self.engine().state()
+    }
+
+    /// How far gathering is.
+    #[must_use]
+    pub fn gathering_state(&self) -> GatheringState {
+        self.engine().agent().gathering_state()
+    }
+
+    /// Our role now.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.engine().agent().role()
+    }
+
+    /// Every candidate pair with its statistics: stream by stream, highest priority first.
+    #[must_use]
+    pub fn pairs(&self) -> Vec<Pair> {
+        let agent = self.engine().agent_with_traffic();
+        let pair =
+            |info: floe_ice::PairInfo<'_>| Pair::new(&info, agent.pair_stats(info.id).unwrap_or_default());
+        agent.pairs().map(pair).collect()
+    }
+
+    /// What the agent counted since its start.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        *self.engine().agent().counters()
+    }
+
+    /// Ends everything at once, whatever is going on: sockets are closed when it returns, connections get errors, waiting
+    /// calls return. Calling it again does nothing.
+    pub fn close(&self) {
+        self.engine().close();
+    }
+}
+
+impl std::fmt::Debug for Agent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Agent")
+            .field("state", &self.state())
+            .field("role", &self.role())
+            .field("gathering", &self.gathering_state())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,272 @@
+//! The settings of an agent.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use floe_ice::{Config, InterfaceAddress, Nomination, Role, ServerAddress};
+use rand::TryRng;
+use rand::rngs::SysRng;
+
+use crate::agent::Agent;
+use crate::driver::{Driver, Tools};
+use crate::engine::Engine;
+use crate::error::StartError;
+use crate::interfaces::{self, Interface};
+use crate::resolver::{Resolver, SystemResolver};
+use crate::socket::SocketOptions;
+
+/// Datagrams kept for an application that does not receive; about as many as the system keeps by default.
+const RECEIVE_QUEUE: usize = 128;
+
+/// The port of STUN over UDP (RFC 8489 §8.1).
+const STUN_PORT: u16 = 3478;
+
+type InterfaceFilter = dyn Fn(&Interface) -> bool + Send + Sync;
+
+/// Settings for a new [`Agent`], from [`Agent::builder`]. Every default suits a peer on the Internet, except that there is no
+/// STUN server, without which a peer behind a NAT is rarely found.
+///
+/// ```
+/// # async fn example() -> Result<(), floe::StartError> {
+/// let agent = floe::Agent::builder()
+///     .controlling()
+///     .stun_server("stun:stun.example.org")
+///     .port_range(50000..=50100)
+///     .start()
+///     .await?;
+/// # drop(agent);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub struct Builder {
+    config: Config,
+    servers: Vec<String>,
+    bind: Vec<IpAddr>,
+    filter: Box<InterfaceFilter>,
+    options: SocketOptions,
+    receive_queue: usize,
+    resolver: Arc<dyn Resolver>,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            // Replaced at the start by random bytes of the system.
+            config: Config::new([0; 32]),
+            servers: Vec::new(),
+            bind: Vec::new(),
+            filter: Box::new(interfaces::is_usual),
+            options: SocketOptions::default(),
+            receive_queue: RECEIVE_QUEUE,
+            resolver: Arc::new(SystemResolver),
+        }
+    }
+
+    // --- the session ----------------------------------------------------------------------------------------------
+
+    /// The role to begin with (RFC 8445 §6.1.1): the side that offers is controlling. A conflict resolves by itself.
+    /// Controlled by default.
+    pub fn role(mut self, role: Role) -> Self {
+        self.config.role = role;
+        self
+    }
+
+    /// [`Role::Controlling`].
+    pub fn controlling(self) -> Self {
+        self.role(Role::Controlling)
+    }
+
+    /// The number of components of each stream, 1 to 256. By default one stream with one component.
+    pub fn streams(mut self, components: impl IntoIterator<Item = u16>) -> Self {
+        self.config.streams = components.into_iter().collect();
+        self
+    }
+
+    /// How the controlling side nominates (RFC 8445 §8.1.1).
+    pub fn nomination(mut self, nomination: Nomination) -> Self {
+        self.config.nomination = nomination;
+        self
+    }
+
+    /// Changes anything else that an agent can be told: Ta, RTO, consent, limits, address policy, 1:1 NATs, deadlines. Its
+    /// seed is always replaced by random bytes of the system.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let builder = floe::Agent::builder().configure(|config| {
+    ///     config.gather.server_deadline = Duration::from_secs(3);
+    ///     config.limits.pairs = 50;
+    /// });
+    /// # drop(builder);
+    /// ```
+    pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    // --- gathering ------------------------------------------------------------------------------------------------
+
+    /// Asks this STUN server for server-reflexive candidates, beside others: `stun:host`, `stun:host:port` (RFC 7064),
+    /// `host:port` or `host`, where the host is a name, an IPv4 address, or an IPv6 address in brackets. The port is 3478 by default.
+    pub fn stun_server(mut self, server: impl Into<String>) -> Self {
+        self.servers.push(server.into());
+        self
+    }
+
+    /// Uses this address of the machine, and, called more than once, these; no others and whatever the filter says.
+    /// Loopback is allowed here. By default all addresses that the filter passes are used, loopback never.
+    pub fn bind(mut self, address: impl Into<IpAddr>) -> Self {
+        self.bind.push(address.into().to_canonical());
+        self
+    }
+
+    /// Uses the interfaces that this passes, in place of [`interfaces::is_usual`].
+    pub fn interface_filter(mut self, filter: impl Fn(&Interface) -> bool + Send + Sync + 'static) -> Self {
+        self.filter = Box::new(filter);
+        self
+    }
+
+    /// Looks names up with this, in place of [`SystemResolver`].
+    pub fn resolver(mut self, resolver: impl Resolver) -> Self {
+        self.resolver = Arc::new(resolver);
+        self
+    }
+
+    // --- sockets --------------------------------------------------------------------------------------------------
+
+    /// Binds sockets to ports of this range, 1 to 65535, passing over those that are in use. By default the system chooses.
+    pub fn port_range(mut self, ports: RangeInclusive<u16>) -> Self {
+        self.options.ports = Some(ports);
+        self
+    }
+
+    /// The size of each socket's receive buffer in bytes. The system may cut it.
+    pub fn receive_buffer(mut self, bytes: usize) -> Self {
+        self.options.receive_buffer = Some(bytes);
+        self
+    }
+
+    /// The size of each socket's send buffer in bytes. The system may cut it.
+    pub fn send_buffer(mut self, bytes: usize) -> Self {
+        self.options.send_buffer = Some(bytes);
+        self
+    }
+
+    /// The DSCP of every packet, 0 to 63 (RFC 2474; RFC 8837 says which for media). Systems may ignore it.
+    pub fn dscp(mut self, dscp: u8) -> Self {
+        self.options.dscp = Some(dscp);
+        self
+    }
+
+    /// How many datagrams of a component are kept while the application does not receive; later ones are dropped and counted.
+    /// 128 by default.
+    pub fn receive_queue(mut self, datagrams: usize) -> Self {
+        self.receive_queue = datagrams;
+        self
+    }
+
+    // --- start ----------------------------------------------------------------------------------------------------
+
+    /// Starts the agent in a task of its own, and gathering with it.
+    ///
+    /// # Errors
+    /// A setting is not valid, or the system does not give what is needed. That an address or a server does not work is no
+    /// error but an [event](crate::Event::GatheringProblem).
+    ///
+    /// # Panics
+    /// As everything on tokio, when the runtime was built without `enable_io` or `enable_time`.
+    pub async fn start(mut self) -> Result<Agent, StartError> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        self.check_options()?;
+        for server in &self.servers {
+            self.config.gather.servers.push(parse_server(server)?);
+        }
+        let interfaces = self.interfaces()?;
+        self.config.gather.loopback |= self.bind.iter().any(IpAddr::is_loopback);
+        let mut random = [0; 2];
+        SysRng.try_fill_bytes(&mut self.config.seed).map_err(|_| StartError::NoRandomness)?;
+        SysRng.try_fill_bytes(&mut random).map_err(|_| StartError::NoRandomness)?;
+
+        let engine = Arc::new(Engine::new(self.config, self.receive_queue)?);
+        let tools =
+            Tools { options: self.options, resolver: self.resolver, port_offset: u16::from_ne_bytes(random) };
+        // A new agent is neither gathering nor closed, which are the only errors.
+        let _ = engine.input(|agent, now| agent.gather(&interfaces, now));
+        runtime.spawn(Driver::new(engine.clone(), tools).run());
+        Ok(Agent::new(engine))
+    }
+
+    fn check_options(&self) -> Result<(), StartError> {
+        if self.options.ports.as_ref().is_some_and(|ports| ports.is_empty() || *ports.start() == 0) {
+            return Err(StartError::PortRange);
+        }
+        // RFC 2474 §3: six bits.
+        match self.options.dscp {
+            Some(dscp) if dscp > 63 => Err(StartError::Dscp(dscp)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the agent may use: what was named, or else what the filter passes.
+    fn interfaces(&self) -> Result<Vec<InterfaceAddress>, StartError> {
+        let listed = interfaces::list();
+        if self.bind.is_empty() {
+            let listed = listed.map_err(StartError::Interfaces)?;
+            return Ok(listed.iter().filter(|&i| (self.filter)(i)).map(Interface::to_agent).collect());
+        }
+        let listed = listed.unwrap_or_default();
+        let mut seen = BTreeSet::new();
+        let mut chosen = Vec::new();
+        for &address in self.bind.iter().filter(|&&address| seen.insert(address)) {
+            if address.is_unspecified() || address.is_multicast() {
+                return Err(StartError::BindAddress(address));
+            }
+            let known = listed.iter().find(|interface| interface.address == address);
+            let mut entry = InterfaceAddress::new(known.map_or(0, |i| i.index), address);
+            entry.prefix_len = known.map(|i| i.prefix_len);
+            entry.default_route = known.is_some_and(|i| i.default_route);
+            // Neither temporary nor deprecated, even if it is: it was asked for.
+            chosen.push(entry);
+        }
+        Ok(chosen)
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder")
+            .field("config", &self.config)
+            .field("servers", &self.servers)
+            .field("bind", &self.bind)
+            .field("options", &self.options)
+            .field("receive_queue", &self.receive_queue)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `stun:` and a host with or without a port (RFC 7064 §3.1), or those alone.
+fn parse_server(text: &str) -> Result<ServerAddress, StartError> {
+    let invalid = || StartError::Server(text.to_owned());
+    let scheme = text.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("stun:"));
+    let rest = scheme.map_or(text, |scheme| &text[scheme.len()..]);
+    if let Ok(address) = rest.parse::<SocketAddr>() {
+        return Ok(ServerAddress::Address(address));
+    }
+    let bare = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(rest);
+    if let Ok(ip) = bare.parse::<IpAddr>() {
+        return Ok(ServerAddress::Address(SocketAddr::new(ip, STUN_PORT)));
+    }
+    let (host, port) = match rest.split_once(':') {
+        Some((host, port)) => (host, port.parse().map_err(|_| invalid())?),
+        None => (rest, STUN_PORT),
+    };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if host.is_empty() || port == 0 || host.len() > 253 || !host.chars().all(is_name) {
+        return Err(invalid());
+    }
+    Ok(ServerAddress::Name { host: host.to_owned(), port })
+}

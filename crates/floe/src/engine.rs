@@ -1,0 +1,223 @@
+//! What the handles, the connections and the driver share: the agent, its sockets, and what it said.
+//!
+//! Locks are short and never held across an await. When two are needed they are taken in this order: the inbox of a lane, the
+//! agent, then any other; of the others only one at a time.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use floe_ice::{Component, ConnectionState, ServerAddress, SocketId};
+use floe_stun::{Clock, Time};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::event::{Events, translate};
+use crate::lane::Lane;
+use crate::readers::Signal;
+use crate::socket::Socket;
+
+/// A lock whose holder panicked is as good as any: no critical section here leaves its data half changed.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An agent on its sockets.
+pub(crate) struct Engine {
+    agent: Mutex<floe_ice::Agent>,
+    clock: Clock,
+    /// One per component, in order.
+    lanes: Vec<Lane>,
+    /// `None` once closed, so that no socket comes in afterwards.
+    sockets: Mutex<Option<BTreeMap<SocketId, Arc<Socket>>>>,
+    pub(crate) events: Events,
+    state: watch::Sender<ConnectionState>,
+    pub(crate) signal: Arc<Signal>,
+    servers: Vec<ServerAddress>,
+    /// The time of the last sending matters: without consent checks, keepalives depend on it.
+    keepalives: bool,
+    closed: AtomicBool,
+}
+
+impl Engine {
+    pub(crate) fn new(config: floe_ice::Config, queue_limit: usize) -> Result<Self, floe_ice::ConfigError> {
+        let signal = Arc::new(Signal::default());
+        let clock = Clock::new(Instant::now().into_std());
+        let (servers, keepalives) = (config.gather.servers.clone(), !config.consent);
+        let components = components(&config);
+        let agent = floe_ice::Agent::new(config, Time::ZERO)?;
+        Ok(Self {
+            clock,
+            lanes: components.into_iter().map(|c| Lane::new(c, queue_limit, signal.clone())).collect(),
+            sockets: Mutex::new(Some(BTreeMap::new())),
+            events: Events::default(),
+            state: watch::Sender::new(agent.state()),
+            agent: Mutex::new(agent),
+            signal,
+            servers,
+            keepalives,
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    // --- the agent ------------------------------------------------------------------------------------------------
+
+    /// The agent, to look at or to poll.
+    pub(crate) fn agent(&self) -> MutexGuard<'_, floe_ice::Agent> {
+        lock(&self.agent)
+    }
+
+    /// Does what is due.
+    pub(crate) fn agent_timeout(&self) {
+        let mut agent = self.agent_with_traffic();
+        let now = self.now();
+        if agent.poll_timeout().is_some_and(|due| due <= now) {
+            agent.handle_timeout(now);
+            self.publish(&mut agent);
+        }
+    }
+
+    /// The agent with its statistics up to date.
+    pub(crate) fn agent_with_traffic(&self) -> MutexGuard<'_, floe_ice::Agent> {
+        let mut agent = self.agent();
+        for lane in &self.lanes {
+            lane.traffic.report(lane.component, &mut agent);
+        }
+        agent
+    }
+
+    /// One input to the agent. Routes, events and states are out when it returns; packets and commands are the driver's.
+    pub(crate) fn input<R>(&self, input: impl FnOnce(&mut floe_ice::Agent, Time) -> R) -> R {
+        let mut agent = self.agent_with_traffic();
+        let result = input(&mut agent, self.now());
+        self.publish(&mut agent);
+        drop(agent);
+        self.signal.notify();
+        result
+    }
+
+    fn publish(&self, agent: &mut floe_ice::Agent) {
+        for lane in &self.lanes {
+            lane.follow(agent.send_path(lane.component), |id| self.socket(id));
+        }
+        while let Some(event) = agent.poll_event() {
+            if let Some(event) = translate(agent, &self.servers, event) {
+                self.events.push(event);
+            }
+        }
+        let state = agent.state();
+        let changed = self.state.send_if_modified(|known| std::mem::replace(known, state) != state);
+        if changed && is_over(state) {
+            self.lanes.iter().for_each(|lane| lane.readers.wake());
+        }
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        self.clock.time(Instant::now().into_std())
+    }
+
+    pub(crate) fn instant(&self, time: Time) -> Instant {
+        self.clock.instant(time).into()
+    }
+
+    /// Whether it matters when data was sent.
+    pub(crate) fn has_keepalives(&self) -> bool {
+        self.keepalives
+    }
+
+    // --- states ---------------------------------------------------------------------------------------------------
+
+    pub(crate) fn state(&self) -> ConnectionState {
+        *self.state.borrow()
+    }
+
+    pub(crate) fn watch_state(&self) -> watch::Receiver<ConnectionState> {
+        self.state.subscribe()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    // --- lanes and sockets ----------------------------------------------------------------------------------------
+
+    pub(crate) fn lanes(&self) -> &[Lane] {
+        &self.lanes
+    }
+
+    /// The place of a component among the lanes.
+    pub(crate) fn find_lane(&self, component: Component) -> Option<usize> {
+        self.lanes.binary_search_by_key(&component, |lane| lane.component).ok()
+    }
+
+    pub(crate) fn socket(&self, id: SocketId) -> Option<Arc<Socket>> {
+        lock(&self.sockets).as_ref()?.get(&id).cloned()
+    }
+
+    pub(crate) fn add_socket(&self, lane: &Lane, socket: Socket) {
+        let socket = Arc::new(socket);
+        if let Some(sockets) = lock(&self.sockets).as_mut() {
+            sockets.insert(socket.id, socket.clone());
+        }
+        lane.add_socket(socket);
+        // Closing may have emptied the lane between the two.
+        if self.is_closed() {
+            lane.close();
+        }
+    }
+
+    pub(crate) fn remove_socket(&self, id: SocketId) {
+        if self.forget_socket(id).is_some() {
+            self.lanes.iter().for_each(|lane| lane.remove_socket(id));
+        }
+    }
+
+    /// Takes a socket out of the table, not out of its lane.
+    pub(crate) fn forget_socket(&self, id: SocketId) -> Option<Arc<Socket>> {
+        lock(&self.sockets).as_mut()?.remove(&id)
+    }
+
+    pub(crate) fn count_send_failure(&self, socket: SocketId) {
+        let component = self.agent().socket_component(socket);
+        if let Some(lane) = component.and_then(|c| self.find_lane(c)).and_then(|at| self.lanes.get(at)) {
+            lane.traffic.send_failed();
+        }
+    }
+
+    /// Ends everything: after it, no socket is open, nobody waits, and the driver is on its way out.
+    pub(crate) fn close(&self) {
+        if self.closed.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        self.input(floe_ice::Agent::close);
+        let sockets = lock(&self.sockets).take();
+        self.lanes.iter().for_each(Lane::close);
+        drop(sockets);
+        self.events.wake();
+    }
+}
+
+/// Whether no data will come any more.
+pub(crate) fn is_over(state: ConnectionState) -> bool {
+    matches!(state, ConnectionState::Failed | ConnectionState::Closed)
+}
+
+/// Every component of every stream, in order.
+fn components(config: &floe_ice::Config) -> Vec<Component> {
+    let streams = (0..=u16::MAX).map(floe_ice::StreamId).zip(&config.streams);
+    streams
+        .flat_map(|(stream, &count)| {
+            let ids = (1..=count).filter_map(floe_ice::ComponentId::new);
+            ids.map(move |id| Component::new(stream, id))
+        })
+        .collect()
+}
+
+/// What keeps an agent going: when the last handle and the last connection are dropped, it closes.
+pub(crate) struct Handle(pub(crate) Arc<Engine>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}

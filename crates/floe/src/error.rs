@@ -1,0 +1,210 @@
+//! What can go wrong, and what to do about it.
+
+use std::io;
+use std::net::IpAddr;
+
+use floe_ice::ConfigError;
+
+/// Why an agent could not be started.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// There is no tokio runtime here: call [`Builder::start`](crate::Builder::start) inside one.
+    NoRuntime,
+    /// The operating system gave no random bytes.
+    NoRandomness,
+    /// The network interfaces could not be listed. With [`Builder::bind`](crate::Builder::bind) they need not be.
+    Interfaces(io::Error),
+    /// A value of the configuration is out of range.
+    Config(ConfigError),
+    /// This is no STUN server: `stun:host`, `stun:host:port`, `host:port` or `host` is.
+    Server(String),
+    /// No socket can be bound to this address: it is unspecified or multicast.
+    BindAddress(IpAddr),
+    /// The range of ports is empty or contains port 0.
+    PortRange,
+    /// A DSCP is 0 to 63 (RFC 2474 §3).
+    Dscp(u8),
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoRuntime => f.write_str("no tokio runtime here: start agents inside one"),
+            Self::NoRandomness => f.write_str("the operating system gave no random bytes"),
+            Self::Interfaces(e) => {
+                write!(f, "the network interfaces cannot be listed ({e}): say which addresses to bind to")
+            }
+            Self::Config(e) => e.fmt(f),
+            Self::Server(text) => {
+                write!(
+                    f,
+                    "not a STUN server: {text:?}; expected stun:host, stun:host:port, host:port or host"
+                )
+            }
+            Self::BindAddress(ip) => {
+                write!(f, "cannot bind to {ip}: name addresses of this machine, or none to use all of them")
+            }
+            Self::PortRange => f.write_str("the port range is empty or contains port 0"),
+            Self::Dscp(value) => write!(f, "{value} is not a DSCP: it has to be 0 to 63"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Interfaces(e) => Some(e),
+            Self::Config(e) => Some(e),
+            _ => None,
+        }
+    }
+}
+
+impl From<ConfigError> for StartError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+/// Why there is no connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// No path to the peer works, or the one in use is dead.
+    Failed {
+        /// How many candidates we have.
+        local_candidates: usize,
+        /// How many candidates of the peer are known.
+        remote_candidates: usize,
+        /// How many pairs of them were formed.
+        pairs: usize,
+    },
+    /// The agent was closed.
+    Closed,
+}
+
+impl std::fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self {
+            Self::Failed { local_candidates: 0, .. } => f.write_str(
+                "no connection: there is no local candidate; see the gathering problems among the events",
+            ),
+            Self::Failed { remote_candidates: 0, .. } => f.write_str(
+                "no connection: no candidate of the peer is known; pass them to Agent::add_remote_candidate",
+            ),
+            Self::Failed { pairs: 0, .. } => {
+                f.write_str("no connection: no local candidate has the family of a remote one")
+            }
+            Self::Failed { pairs, .. } => write!(
+                f,
+                "no connection: none of {pairs} candidate pairs works (any more); without a relay, one side \
+                 has to be reachable"
+            ),
+            Self::Closed => f.write_str("no connection: the agent was closed"),
+        }
+    }
+}
+
+impl std::error::Error for ConnectError {}
+
+impl From<ConnectError> for io::Error {
+    fn from(error: ConnectError) -> Self {
+        let kind = match error {
+            ConnectError::Failed { .. } => io::ErrorKind::HostUnreachable,
+            ConnectError::Closed => io::ErrorKind::NotConnected,
+        };
+        Self::new(kind, error)
+    }
+}
+
+/// Why a datagram was not sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum SendError {
+    /// There is no valid pair yet (RFC 8445 §12.1): wait for [`Agent::connected`](crate::Agent::connected).
+    NotConnected,
+    /// The peer's consent ended (RFC 7675 §5.1): make a new agent.
+    NoConsent,
+    /// The payload looks like a STUN message, and the peer's ICE agent would take it (RFC 7983): frame it differently.
+    LooksLikeStun,
+    /// The payload is larger than the system or the path takes: send smaller datagrams.
+    TooLarge,
+    /// The socket's buffer is full; only from `try_send`. Wait, or drop the datagram.
+    WouldBlock,
+    /// The agent was closed.
+    Closed,
+}
+
+impl std::fmt::Display for SendError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::NotConnected => "not connected yet: wait for Agent::connected",
+            Self::NoConsent => "the peer's consent to receive ended: make a new agent",
+            Self::LooksLikeStun => "the payload looks like a STUN message: frame it differently",
+            Self::TooLarge => "the datagram is too large for the system or the path: send smaller ones",
+            Self::WouldBlock => "the socket's send buffer is full",
+            Self::Closed => "the agent was closed",
+        })
+    }
+}
+
+impl std::error::Error for SendError {}
+
+impl From<SendError> for io::Error {
+    fn from(error: SendError) -> Self {
+        let kind = match error {
+            SendError::NotConnected | SendError::Closed => io::ErrorKind::NotConnected,
+            SendError::NoConsent => io::ErrorKind::ConnectionAborted,
+            SendError::LooksLikeStun | SendError::TooLarge => io::ErrorKind::InvalidInput,
+            SendError::WouldBlock => io::ErrorKind::WouldBlock,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<floe_ice::SendError> for SendError {
+    fn from(error: floe_ice::SendError) -> Self {
+        match error {
+            floe_ice::SendError::NoConsent => Self::NoConsent,
+            floe_ice::SendError::LooksLikeStun => Self::LooksLikeStun,
+            floe_ice::SendError::Closed => Self::Closed,
+            _ => Self::NotConnected,
+        }
+    }
+}
+
+/// Why no datagram was received, and with [`RecvError::Failed`] and [`RecvError::Closed`] none will be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// None is there; only from `try_recv`.
+    WouldBlock,
+    /// No path to the peer works, or works any more.
+    Failed,
+    /// The agent was closed.
+    Closed,
+}
+
+impl std::fmt::Display for RecvError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::WouldBlock => "no datagram is there",
+            Self::Failed => "no path to the peer works (any more)",
+            Self::Closed => "the agent was closed",
+        })
+    }
+}
+
+impl std::error::Error for RecvError {}
+
+impl From<RecvError> for io::Error {
+    fn from(error: RecvError) -> Self {
+        let kind = match error {
+            RecvError::WouldBlock => io::ErrorKind::WouldBlock,
+            RecvError::Failed => io::ErrorKind::ConnectionAborted,
+            RecvError::Closed => io::ErrorKind::NotConnected,
+        };
+        Self::new(kind, error)
+    }
+}

@@ -1,0 +1,164 @@
+//! What belongs to one component of one stream: where its data goes, the sockets it comes from, and what was counted.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+
+use floe_ice::{Component, SendPath, SocketId};
+
+use crate::connection::DatagramCounters;
+use crate::engine::lock;
+use crate::queue::Queue;
+use crate::readers::{Readers, Signal};
+use crate::socket::Socket;
+
+/// Where data goes.
+pub(crate) struct Route {
+    pub(crate) socket: Arc<Socket>,
+    pub(crate) destination: SocketAddr,
+    epoch: u32,
+}
+
+/// The receiving side. Its lock is held while a datagram is read, so that the order of datagrams stays, and is taken before
+/// that of the agent if both are needed.
+pub(crate) struct Inbox {
+    pub(crate) queue: Queue,
+    pub(crate) sockets: Vec<Arc<Socket>>,
+}
+
+impl Inbox {
+    /// Whether a socket was not read to its end.
+    pub(crate) fn has_more(&self) -> bool {
+        self.sockets.iter().any(|socket| !socket.readiness.is_armed())
+    }
+}
+
+/// One component.
+pub(crate) struct Lane {
+    pub(crate) component: Component,
+    /// A copy of what the agent says, so that sending need not ask it.
+    route: RwLock<Result<Route, floe_ice::SendError>>,
+    pub(crate) inbox: Mutex<Inbox>,
+    pub(crate) readers: Arc<Readers>,
+    pub(crate) traffic: Traffic,
+}
+
+impl Lane {
+    pub(crate) fn new(component: Component, queue_limit: usize, signal: Arc<Signal>) -> Self {
+        Self {
+            component,
+            route: RwLock::new(Err(floe_ice::SendError::NotConnected)),
+            inbox: Mutex::new(Inbox { queue: Queue::new(queue_limit), sockets: Vec::new() }),
+            readers: Arc::new(Readers::new(signal)),
+            traffic: Traffic::default(),
+        }
+    }
+
+    pub(crate) fn route(&self) -> RwLockReadGuard<'_, Result<Route, floe_ice::SendError>> {
+        self.route.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this is where our data goes to: then what comes from there is data (RFC 8445 §12.2).
+    pub(crate) fn is_peer(&self, socket: SocketId, source: SocketAddr) -> bool {
+        matches!(&*self.route(), Ok(route) if route.destination == source && route.socket.id == socket)
+    }
+
+    /// Follows the agent.
+    pub(crate) fn follow(
+        &self,
+        path: Result<SendPath, floe_ice::SendError>,
+        find: impl Fn(SocketId) -> Option<Arc<Socket>>,
+    ) {
+        let known = match (&*self.route(), &path) {
+            (Ok(route), Ok(path)) => route.epoch == path.epoch,
+            (Err(known), Err(error)) => known == error,
+            _ => false,
+        };
+        if known {
+            return;
+        }
+        let route = path.and_then(|path| {
+            let socket = find(path.socket).ok_or(floe_ice::SendError::NotConnected)?;
+            Ok(Route { socket, destination: path.destination, epoch: path.epoch })
+        });
+        *self.route.write().unwrap_or_else(PoisonError::into_inner) = route;
+    }
+
+    pub(crate) fn add_socket(&self, socket: Arc<Socket>) {
+        lock(&self.inbox).sockets.push(socket);
+    }
+
+    pub(crate) fn remove_socket(&self, id: SocketId) {
+        lock(&self.inbox).sockets.retain(|socket| socket.id != id);
+    }
+
+    /// Lets go of everything.
+    pub(crate) fn close(&self) {
+        let mut inbox = lock(&self.inbox);
+        inbox.sockets.clear();
+        inbox.queue.clear();
+        drop(inbox);
+        self.readers.wake();
+    }
+}
+
+/// What was sent and received past the agent since it was told, and what was lost.
+#[derive(Default)]
+pub(crate) struct Traffic {
+    packets_sent: AtomicU64,
+    bytes_sent: AtomicU64,
+    packets_received: AtomicU64,
+    bytes_received: AtomicU64,
+    /// Nanoseconds of the clock; only kept where there is no consent check, which would say as much.
+    last_sent: AtomicU64,
+    queue_drops: AtomicU64,
+    send_failures: AtomicU64,
+}
+
+impl Traffic {
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.packets_sent.fetch_add(1, Ordering::Relaxed);
+        self.bytes_sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sent_at(&self, time: floe_stun::Time) {
+        self.last_sent.fetch_max(time.as_nanos(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn received(&self, bytes: usize) {
+        self.packets_received.fetch_add(1, Ordering::Relaxed);
+        self.bytes_received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn dropped(&self) {
+        self.queue_drops.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn send_failed(&self) {
+        self.send_failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn counters(&self) -> DatagramCounters {
+        DatagramCounters {
+            queue_drops: self.queue_drops.load(Ordering::Relaxed),
+            send_failures: self.send_failures.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Tells the agent.
+    pub(crate) fn report(&self, component: Component, agent: &mut floe_ice::Agent) {
+        let take = |counter: &AtomicU64| match counter.load(Ordering::Relaxed) {
+            0 => 0,
+            _ => counter.swap(0, Ordering::Relaxed),
+        };
+        let sent = take(&self.packets_sent);
+        if sent > 0 {
+            let last = floe_stun::Time::from_nanos(self.last_sent.load(Ordering::Relaxed));
+            agent.record_sent(component, sent, take(&self.bytes_sent), last);
+        }
+        let received = take(&self.packets_received);
+        if received > 0 {
+            agent.record_received(component, received, take(&self.bytes_received));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! A STUN server that tells clients the address they come from: for demonstrations, tests and small deployments.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use floe_stun::Clock;
+use floe_turn::{Answer, BindingConfig, BindingServer, BindingStats, MAX_RESPONSE};
+use tokio::net::UdpSocket;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::engine::lock;
+
+/// No UDP datagram that a Binding server answers is larger; longer ones are cut and so ignored.
+const MAX_REQUEST: usize = 2048;
+
+/// A STUN server (RFC 8489) on one UDP socket, in a task of its own. Dropping it stops it.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// use floe::server::StunServer;
+///
+/// let server = StunServer::bind("127.0.0.1:0").await?;
+/// println!("stun:{}", server.local_addr());
+/// server.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+pub struct StunServer {
+    local_addr: SocketAddr,
+    core: Arc<Mutex<BindingServer>>,
+    task: JoinHandle<()>,
+}
+
+impl StunServer {
+    /// Starts a server on this address, at a port of the system's choice if it is 0. It says nothing about itself and answers
+    /// without limit: for one that the Internet can reach use [`StunServer::bind_with`].
+    ///
+    /// # Errors
+    /// The address cannot be resolved or bound.
+    pub async fn bind(address: impl tokio::net::ToSocketAddrs) -> io::Result<Self> {
+        Self::bind_with(address, BindingConfig::default()).await
+    }
+
+    /// The same with a configuration: a limit for each source, the text of SOFTWARE.
+    ///
+    /// # Errors
+    /// The address cannot be resolved or bound.
+    pub async fn bind_with(
+        address: impl tokio::net::ToSocketAddrs,
+        config: BindingConfig,
+    ) -> io::Result<Self> {
+        let socket = UdpSocket::bind(address).await?;
+        let local_addr = socket.local_addr()?;
+        let core = Arc::new(Mutex::new(BindingServer::new(config)));
+        let task = tokio::spawn(serve(socket, core.clone()));
+        Ok(Self { local_addr, core, task })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn stats(&self) -> BindingStats {
+        *lock(&self.core).stats()
+    }
+
+    /// Stops it; the socket is closed when this returns.
+    pub async fn shutdown(mut self) {
+        self.task.abort();
+        // It was aborted or ended before: either way it is over.
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for StunServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl std::fmt::Debug for StunServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StunServer")
+            .field("local_addr", &self.local_addr)
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+async fn serve(socket: UdpSocket, core: Arc<Mutex<BindingServer>>) {
+    let clock = Clock::new(Instant::now().into_std());
+    let (mut datagram, mut out) = ([0; MAX_REQUEST], [0; MAX_RESPONSE]);
+    loop {
+        let received = socket.recv_from(&mut datagram).await;
+        // The report of an ICMP message about an earlier response. Should a socket do nothing else any more, others still run.
+        let Ok((len, source)) = received else {
+            tokio::task::yield_now().await;
+            continue;
+        };
+        let request = datagram.get(..len).unwrap_or_default();
+        let now = clock.time(Instant::now().into_std());
+        let answer = lock(&core).handle(request, source, now, &mut out);
+        if let Ok(Answer::Respond(len)) = answer {
+            // A response that is lost is asked for again.
+            let _ = socket.send_to(out.get(..len).unwrap_or_default(), source).await;
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! UDP sockets: how they are opened, and what belongs to one.
+
+use std::io;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Waker;
+
+use floe_ice::{DriverError, SocketId};
+use socket2::{Domain, Protocol, Type};
+use tokio::net::UdpSocket;
+
+use crate::readers::{Readers, Readiness};
+
+/// After so many errors in a row without a datagram in between, nothing more is expected of a socket. A few are normal:
+/// each may be the report of an ICMP message about a packet sent earlier (WSAECONNRESET on Windows).
+const MAX_ERRORS: u32 = 64;
+
+/// A socket and its readiness.
+pub(crate) struct Socket {
+    pub(crate) id: SocketId,
+    pub(crate) io: UdpSocket,
+    pub(crate) readiness: Arc<Readiness>,
+    /// The readiness, as tokio wants it.
+    pub(crate) waker: Waker,
+    errors: AtomicU32,
+}
+
+impl Socket {
+    pub(crate) fn new(id: SocketId, io: UdpSocket, readers: Arc<Readers>) -> Self {
+        let readiness = Arc::new(Readiness::new(readers));
+        Self { id, io, waker: Waker::from(readiness.clone()), readiness, errors: AtomicU32::new(0) }
+    }
+
+    pub(crate) fn works(&self) {
+        if self.errors.load(Ordering::Relaxed) != 0 {
+            self.errors.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts an error in reading; true if it is one too many.
+    pub(crate) fn failed(&self) -> bool {
+        self.errors.fetch_add(1, Ordering::Relaxed) >= MAX_ERRORS
+    }
+}
+
+/// What sockets are opened with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SocketOptions {
+    pub(crate) ports: Option<RangeInclusive<u16>>,
+    pub(crate) receive_buffer: Option<usize>,
+    pub(crate) send_buffer: Option<usize>,
+    pub(crate) dscp: Option<u8>,
+}
+
+/// Opens a UDP socket bound to `address`. With port 0 and a range, the search in the range begins `offset` ports after its
+/// first and goes around, so that many agents do not all try the same ports.
+pub(crate) fn open(
+    address: SocketAddr,
+    options: &SocketOptions,
+    offset: u16,
+) -> Result<std::net::UdpSocket, DriverError> {
+    let Some(range) = options.ports.as_ref().filter(|_| address.port() == 0) else {
+        return bind(address, options).map_err(|e| explain(&e));
+    };
+    let (first, count) = (u32::from(*range.start()), u32::from(range.end() - range.start()) + 1);
+    let mut denied = false;
+    for step in 0..count {
+        let port = first + (u32::from(offset) + step) % count;
+        let mut address = address;
+        address.set_port(u16::try_from(port).unwrap_or(*range.start()));
+        match bind(address, options) {
+            Ok(socket) => return Ok(socket),
+            Err(e) if e.kind() == io::ErrorKind::AddrInUse => {}
+            // Windows says so of ports that something else has reserved.
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => denied = true,
+            Err(e) => return Err(explain(&e)),
+        }
+    }
+    Err(if denied { DriverError::PermissionDenied } else { DriverError::NoPortFree })
+}
+
+fn bind(address: SocketAddr, options: &SocketOptions) -> io::Result<std::net::UdpSocket> {
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    tune(&socket, address, options);
+    Ok(socket.into())
+}
+
+/// Wishes, which the system may refuse or cut without harm.
+fn tune(socket: &socket2::Socket, address: SocketAddr, options: &SocketOptions) {
+    if let Some(bytes) = options.receive_buffer {
+        let _ = socket.set_recv_buffer_size(bytes);
+    }
+    if let Some(bytes) = options.send_buffer {
+        let _ = socket.set_send_buffer_size(bytes);
+    }
+    // RFC 2474 §3: the upper six bits of the octet; the lower two are ECN's (RFC 3168).
+    if let Some(octet) = options.dscp.map(|dscp| u32::from(dscp) << 2) {
+        let _ = set_traffic_class(socket, address, octet);
+    }
+}
+
+#[cfg(unix)]
+fn set_traffic_class(socket: &socket2::Socket, address: SocketAddr, octet: u32) -> io::Result<()> {
+    match address {
+        SocketAddr::V4(_) => socket.set_tos_v4(octet),
+        SocketAddr::V6(_) => socket.set_tclass_v6(octet),
+    }
+}
+
+#[cfg(not(unix))]
+fn set_traffic_class(socket: &socket2::Socket, address: SocketAddr, octet: u32) -> io::Result<()> {
+    match address {
+        SocketAddr::V4(_) => socket.set_tos_v4(octet),
+        SocketAddr::V6(_) => Ok(()),
+    }
+}
+
+fn explain(error: &io::Error) -> DriverError {
+    match error.kind() {
+        io::ErrorKind::AddrNotAvailable => DriverError::AddressNotAvailable,
+        io::ErrorKind::AddrInUse => DriverError::NoPortFree,
+        io::ErrorKind::PermissionDenied => DriverError::PermissionDenied,
+        _ => DriverError::Other,
+    }
+}
+
+/// Whether a datagram was refused because of its size.
+pub(crate) fn is_too_large(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(MESSAGE_TOO_LARGE)
+}
+
+#[cfg(unix)]
+const MESSAGE_TOO_LARGE: i32 = libc::EMSGSIZE;
+/// WSAEMSGSIZE.
+#[cfg(not(unix))]
+const MESSAGE_TOO_LARGE: i32 = 10_040;
