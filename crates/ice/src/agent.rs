@@ -56,10 +56,10 @@ impl Agent {
     /// assert_eq!(agent.state(), ConnectionState::New);
     /// # Ok::<(), floe_ice::ConfigError>(())
     /// ```
-    pub fn new(config: Config, now: Time) -> Result<Self, ConfigError> {
+    pub fn new(mut config: Config, now: Time) -> Result<Self, ConfigError> {
         config.validate()?;
         let mut fx = Effects::new(Random::new(config.seed), config.limits.queued_packets);
-        let gatherer = Gatherer::new(config.gather.clone());
+        let gatherer = Gatherer::new(core::mem::take(&mut config.gather));
         let session = Session::new(config, now, &mut fx);
         Ok(Self { session, gatherer, fx, now, due: None, gathering_begun: false, closed: false })
     }
@@ -70,11 +70,14 @@ impl Agent {
     /// gathering completes at once, saying so in an event.
     ///
     /// # Errors
-    /// Gathering was begun before, or the agent is closed.
+    /// Gathering was begun before, `end_of_local_candidates` was called, or the agent is closed.
     pub fn gather(&mut self, interfaces: &[InterfaceAddress], now: Time) -> Result<(), AgentError> {
         self.check_open()?;
         if self.gathering_begun {
             return Err(AgentError::AlreadyGathering);
+        }
+        if self.gatherer.state() == GatheringState::Complete {
+            return Err(AgentError::AlreadyComplete);
         }
         self.gathering_begun = true;
         let now = self.tick(now);
@@ -88,7 +91,9 @@ impl Agent {
     /// configured, they are asked about it. The candidate is announced by [`Event::LocalCandidate`] as well.
     ///
     /// `address` is what the peer can reach the socket at: not unspecified, not multicast, with a port. For a socket bound to
-    /// a wildcard address add each of its addresses, and tell [`Datagram::local_ip`] with every datagram.
+    /// a wildcard address add each of its addresses, and tell [`Datagram::local_ip`] with every datagram. Behind a 1:1 NAT add
+    /// the address of the machine and configure an [`AddressMapping`](crate::AddressMapping); the other filters of gathering do
+    /// not apply to it.
     ///
     /// # Errors
     /// The component does not exist, the address is not usable or known already, `end_of_local_candidates` was
@@ -105,7 +110,8 @@ impl Agent {
             return Err(AgentError::AlreadyComplete);
         }
         let now = self.tick(now);
-        let id = self.session.add_host(component, socket, address, now, &mut self.fx)?;
+        let host = self.gatherer.host_candidate(address, false);
+        let id = self.session.add_host(component, socket, (address, host), now, &mut self.fx)?;
         self.gatherer.add_base(component, socket, address, now, &mut self.fx);
         self.settle(now);
         Ok(id)
@@ -119,7 +125,7 @@ impl Agent {
     pub fn end_of_local_candidates(&mut self, now: Time) -> Result<(), AgentError> {
         self.check_open()?;
         let now = self.tick(now);
-        self.gatherer.end(now, &mut self.fx);
+        self.gatherer.end();
         self.settle(now);
         Ok(())
     }
@@ -130,7 +136,7 @@ impl Agent {
             return;
         }
         let now = self.tick(now);
-        self.gatherer.resolved(request, answer, now, &mut self.fx);
+        self.gatherer.resolved(request, answer, &mut self.fx);
         self.settle(now);
     }
 
@@ -143,23 +149,20 @@ impl Agent {
         now: Time,
     ) {
         let now = self.tick(now);
-        if self.closed {
-            if let Ok((socket, _)) = answer {
-                self.fx.command(Command::CloseSocket { socket });
-            }
-            return;
+        self.gatherer.opened(request, answer, &mut self.fx);
+        if !self.closed {
+            self.settle(now);
         }
-        self.gatherer.opened(request, answer, now, &mut self.fx);
-        self.settle(now);
     }
 
-    /// A socket does not work any more: its pairs fail and nothing is sent from it again.
+    /// A socket does not work any more: its pairs fail and nothing is sent from it again. If it was opened for the agent, the
+    /// agent asks for it to be closed.
     pub fn socket_failed(&mut self, socket: SocketId, now: Time) {
         if self.closed {
             return;
         }
         let now = self.tick(now);
-        self.gatherer.socket_failed(socket, now, &mut self.fx);
+        self.gatherer.socket_failed(socket, &mut self.fx);
         self.session.socket_failed(socket, now, &mut self.fx);
         self.settle(now);
     }

@@ -1,12 +1,16 @@
 //! What an agent is told when it is made. Every default is here, with where it comes from.
 
-use alloc::string::String;
+mod server_address;
+
 use alloc::vec::Vec;
 use core::fmt;
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 use core::time::Duration;
 
+use crate::candidate::{is_unicast, is_usable};
 use crate::event::Role;
+
+pub use server_address::{DEFAULT_STUN_PORT, ServerAddress, ServerAddressError};
 
 /// Ta, the pace of new transactions: RFC 8445 §14.2.
 pub const DEFAULT_TA: Duration = Duration::from_millis(50);
@@ -18,6 +22,8 @@ pub const MIN_RTO: Duration = Duration::from_millis(500);
 pub const MIN_KEEPALIVE: Duration = Duration::from_secs(15);
 /// The most components a stream can have: RFC 8839 §5.1.
 pub const MAX_COMPONENTS: u16 = 256;
+/// The most STUN servers an agent asks (our own rule): each costs a transaction for every address of its family.
+pub const MAX_SERVERS: usize = 64;
 
 /// How the controlling side nominates (RFC 8445 §8.1.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,29 +88,6 @@ impl Default for Limits {
     }
 }
 
-/// Where a STUN server is.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum ServerAddress {
-    /// A name, to be resolved by the driver.
-    Name {
-        /// The host name.
-        host: String,
-        /// The port.
-        port: u16,
-    },
-    /// An address.
-    Address(SocketAddr),
-}
-
-impl fmt::Display for ServerAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name { host, port } => write!(f, "{host}:{port}"),
-            Self::Address(a) => a.fmt(f),
-        }
-    }
-}
-
 /// Which local addresses become host candidates (RFC 8828 §5.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
@@ -134,7 +117,7 @@ pub struct AddressMapping {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct GatherConfig {
-    /// STUN servers for server-reflexive candidates. All are asked side by side.
+    /// STUN servers for server-reflexive candidates, at most [`MAX_SERVERS`]. All are asked side by side.
     pub servers: Vec<ServerAddress>,
     /// Which addresses are used.
     pub policy: AddressPolicy,
@@ -142,9 +125,9 @@ pub struct GatherConfig {
     pub loopback: bool,
     /// Most addresses used of one interface. Default 8.
     pub addresses_per_interface: u8,
-    /// How long the driver has to resolve a name or open a socket. Default 5 s.
+    /// How long the driver has to resolve a name or open a socket, not zero. Default 5 s.
     pub driver_deadline: Duration,
-    /// How long a server has to answer, retransmissions included. Default 10 s; RFC 8489 §6.2.1 would wait 39.5 s.
+    /// How long a server has to answer, retransmissions included, not zero. Default 10 s; RFC 8489 §6.2.1 would wait 39.5 s.
     pub server_deadline: Duration,
     /// 1:1 NATs that are known.
     pub mappings: Vec<AddressMapping>,
@@ -152,11 +135,13 @@ pub struct GatherConfig {
     pub reveal_related: bool,
 }
 
-impl Default for GatherConfig {
-    fn default() -> Self {
+impl GatherConfig {
+    /// The defaults: no server, every address.
+    #[must_use]
+    pub const fn new() -> Self {
         Self {
             servers: Vec::new(),
-            policy: AddressPolicy::default(),
+            policy: AddressPolicy::All,
             loopback: false,
             addresses_per_interface: 8,
             driver_deadline: Duration::from_secs(5),
@@ -164,6 +149,29 @@ impl Default for GatherConfig {
             mappings: Vec::new(),
             reveal_related: true,
         }
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        let is_reachable = |server: &ServerAddress| match server {
+            ServerAddress::Name { host, port } => server_address::is_name(host) && *port != 0,
+            ServerAddress::Address(address) => is_usable(*address),
+        };
+        if self.servers.len() > MAX_SERVERS || !self.servers.iter().all(is_reachable) {
+            return Err(ConfigError::Servers);
+        }
+        if self.driver_deadline.is_zero() || self.server_deadline.is_zero() {
+            return Err(ConfigError::GatherDeadline);
+        }
+        let is_possible = |m: &AddressMapping| {
+            is_unicast(m.external) && is_unicast(m.local) && m.local.is_ipv4() == m.external.is_ipv4()
+        };
+        if self.mappings.iter().all(is_possible) { Ok(()) } else { Err(ConfigError::Mappings) }
+    }
+}
+
+impl Default for GatherConfig {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -255,7 +263,7 @@ impl Config {
         if self.limits.pairs == 0 || self.limits.remote_candidates == 0 || self.limits.queued_packets < 16 {
             return Err(ConfigError::Limits);
         }
-        Ok(())
+        self.gather.validate()
     }
 }
 
@@ -294,6 +302,12 @@ pub enum ConfigError {
     Keepalive,
     /// A limit that leaves nothing to work with.
     Limits,
+    /// More than [`MAX_SERVERS`] servers, or one without a usable address or name.
+    Servers,
+    /// A deadline of gathering that is over before it begins.
+    GatherDeadline,
+    /// A 1:1 NAT between two families, or with an address that no machine can have.
+    Mappings,
 }
 
 impl fmt::Display for ConfigError {
@@ -305,6 +319,9 @@ impl fmt::Display for ConfigError {
             Self::Rto => "rto has to be at least 500 ms and at most max_rto (RFC 8445 §14.3)",
             Self::Keepalive => "keepalive has to be at least 15 s (RFC 8445 §11)",
             Self::Limits => "limits need at least 1 pair, 1 remote candidate and 16 queued packets",
+            Self::Servers => "at most 64 servers, each with a host name or unicast address and a port",
+            Self::GatherDeadline => "driver_deadline and server_deadline must not be zero",
+            Self::Mappings => "a mapping needs two unicast addresses of one family",
         })
     }
 }

@@ -88,6 +88,11 @@ impl Effects {
         self.packets.clear();
     }
 
+    /// Questions to the driver whose answers nobody waits for any more. Sockets are still to be closed.
+    pub(crate) fn discard_requests(&mut self) {
+        self.commands.retain(|c| matches!(c, Command::CloseSocket { .. }));
+    }
+
     pub(crate) fn check_invariants(&self) {
         assert!(self.packets.len() <= self.max_packets, "queued packets are bounded");
         assert!(self.events.len() <= MAX_EVENTS, "queued events are bounded");

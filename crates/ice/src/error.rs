@@ -20,7 +20,8 @@ pub enum AgentError {
     UnusableAddress,
     /// That socket and address are a candidate already.
     DuplicateCandidate,
-    /// More local candidates than the agent can number (65 535).
+    /// More local candidates than the agent can tell apart: 256 addresses for a component, as many as there are local
+    /// preferences (RFC 8445 §5.1.2.1), and 65 535 candidates in all.
     TooManyCandidates,
 }
 

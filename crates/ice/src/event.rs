@@ -128,7 +128,7 @@ pub enum GatheringFailure {
     Driver(DriverError),
     /// The driver did not answer within the deadline.
     NoAnswerFromDriver,
-    /// The server's name has no address of a family that we have an interface for.
+    /// No address here can ask the server: it has none of their families, or lives on another link or on loopback.
     NoUsableAddress,
     /// The server did not answer within the deadline.
     ServerTimeout,
@@ -138,6 +138,8 @@ pub enum GatheringFailure {
     BadAnswer,
     /// No network interface is left after the filters.
     NoInterface,
+    /// The socket stopped working before the servers had answered on it.
+    SocketFailed,
 }
 
 impl fmt::Display for GatheringFailure {
@@ -145,11 +147,12 @@ impl fmt::Display for GatheringFailure {
         match self {
             Self::Driver(e) => e.fmt(f),
             Self::NoAnswerFromDriver => f.write_str("no answer within the deadline"),
-            Self::NoUsableAddress => f.write_str("no address of a family that an interface here has"),
+            Self::NoUsableAddress => f.write_str("no address here can ask this server"),
             Self::ServerTimeout => f.write_str("the server did not answer"),
             Self::ServerError(code) => write!(f, "the server answered with error {code}"),
             Self::BadAnswer => f.write_str("the server's answer is not usable"),
             Self::NoInterface => f.write_str("no usable network interface"),
+            Self::SocketFailed => f.write_str("the socket stopped working"),
         }
     }
 }

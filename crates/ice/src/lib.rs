@@ -153,8 +153,9 @@ mod transaction;
 pub use agent::Agent;
 pub use candidate::{Candidate, Credentials};
 pub use config::{
-    AddressMapping, AddressPolicy, Config, ConfigError, DEFAULT_TA, GatherConfig, Limits, MAX_COMPONENTS,
-    MIN_KEEPALIVE, MIN_RTO, MIN_TA, Nomination, ServerAddress, Unauthenticated,
+    AddressMapping, AddressPolicy, Config, ConfigError, DEFAULT_STUN_PORT, DEFAULT_TA, GatherConfig, Limits,
+    MAX_COMPONENTS, MAX_SERVERS, MIN_KEEPALIVE, MIN_RTO, MIN_TA, Nomination, ServerAddress,
+    ServerAddressError, Unauthenticated,
 };
 pub use error::{AddedCandidate, AgentError, IgnoredCandidate, SendError};
 pub use event::{

@@ -90,12 +90,31 @@ impl Locals {
         self.bases.iter().position(matches).and_then(|i| u16::try_from(i).ok()).map(BaseId)
     }
 
-    /// A new base, or `None` when the address is one already or there are too many.
+    /// Whether a component can have one more base: there are 256 ranks (RFC 8445 §5.1.2.1), and 65 535 numbers.
+    pub(crate) fn has_room(&self, component: Component) -> bool {
+        let of_component = self.bases.iter().filter(|b| b.component == component).count();
+        of_component <= usize::from(u8::MAX) && self.bases.len() < usize::from(u16::MAX)
+    }
+
+    /// A new base, ranked behind those that are there. `None` when the address is one already or there are too many.
     pub(crate) fn add_base(
         &mut self,
         component: Component,
         socket: SocketId,
         address: SocketAddr,
+    ) -> Option<BaseId> {
+        let rank = self.bases.iter().filter(|b| b.component == component).count();
+        self.add_ranked_base(component, socket, address, u8::try_from(rank).unwrap_or(u8::MAX))
+    }
+
+    /// A new base with this rank, as gathering gave it to all addresses together (RFC 8421 §4), or with the next free one: no two
+    /// candidates of a component may have the same priority (RFC 8445 §5.1.2).
+    pub(crate) fn add_ranked_base(
+        &mut self,
+        component: Component,
+        socket: SocketId,
+        address: SocketAddr,
+        rank: u8,
     ) -> Option<BaseId> {
         let address = canonical(address);
         let taken =
@@ -104,17 +123,10 @@ impl Locals {
             return None;
         }
         let id = BaseId(u16::try_from(self.bases.len()).ok()?);
-        let rank = self.bases.iter().filter(|b| b.component == component).count();
-        let rank = u8::try_from(rank).unwrap_or(u8::MAX);
+        let is_free = |r: &u8| !self.bases.iter().any(|b| b.component == component && b.rank == *r);
+        let rank = (rank..=u8::MAX).find(is_free)?;
         self.bases.push(Base { component, socket, address, dead: false, rank, representative: None });
         Some(id)
-    }
-
-    /// Ranks an address as gathering did for all addresses together (RFC 8421 §4).
-    pub(crate) fn set_rank(&mut self, base: BaseId, rank: u8) {
-        if let Some(base) = self.base_mut(base) {
-            base.rank = rank;
-        }
     }
 
     /// The host candidate of a base.

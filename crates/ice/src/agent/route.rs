@@ -193,11 +193,12 @@ impl Agent {
             Unreadable::Incomplete => Rejection::MissingAttribute,
         });
         let id = message.transaction_id();
-        if self.gatherer.on_response(&id, from, answer, now, &mut self.fx) {
-            Ok(())
-        } else {
-            Err(Rejection::UnknownTransaction)
+        let received = self.gatherer.on_response(&id, from, answer, now, &mut self.fx);
+        // An answer that cannot be used may have been the last one gathering waited for.
+        if received.is_err_and(|reason| reason != Rejection::UnknownTransaction) {
+            self.settle(now);
         }
+        received
     }
 }
 

@@ -29,6 +29,19 @@ pub fn canonical(address: SocketAddr) -> SocketAddr {
     }
 }
 
+/// Whether this is the address of one machine: not unspecified, not multicast, not broadcast.
+pub(crate) fn is_unicast(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
+        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
+    }
+}
+
+/// Whether a candidate, or a server, can have this address at all.
+pub(crate) fn is_usable(address: SocketAddr) -> bool {
+    is_unicast(address.ip()) && address.port() != 0
+}
+
 /// What is signalled instead of a related address that is kept private: the unspecified address of the candidate's
 /// family and port 9 (RFC 8839 §5.1).
 pub(super) const fn hidden(family_of: SocketAddr) -> SocketAddr {

@@ -36,6 +36,7 @@ use core::fmt;
 use core::net::SocketAddr;
 
 pub use address::canonical;
+pub(crate) use address::{is_unicast, is_usable};
 pub use credentials::{Credentials, CredentialsError, CredentialsField};
 pub use error::{CandidateField, CandidateParseError, FieldProblem, Unsupported};
 pub use foundation::{Foundation, FoundationKey, FoundationTable};

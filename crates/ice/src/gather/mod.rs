@@ -1,22 +1,56 @@
 //! Gathering (RFC 8445 §5.1.1): host and server-reflexive candidates from the machine's interfaces and STUN servers.
+//!
+//! | file | section |
+//! |---|---|
+//! | `filter.rs` | §5.1.1.1, RFC 8828 §5.2: which addresses are used, and how they rank |
+//! | `host.rs` | §5.1.1.1: a socket for every address and component |
+//! | `mapping.rs` | 1:1 NATs that are known |
+//! | `server.rs` | §5.1.1.2: where the servers are, and who asks which |
+//! | `reflexive.rs` | §5.1.1.2, §14: asking them, at the pace of Ta |
+//! | `answer.rs` | §5.1.1.2, RFC 8489 §6.3.3, §6.3.4: what they say |
+//! | `keepalive.rs` | §5.1.1.4: keeping what they gave |
+//!
+//! ```text
+//! start ─┬─ Command::Resolve ── resolved ─┐
+//!        └─ Command::OpenUdp ── opened ───┴─ a query per (base, server) ── Found::Reflexive ── Complete
+//! ```
+//!
+//! Everything that is waited for has a deadline of its own, so whatever does not answer delays no other: gathering ends at the
+//! latest one `driver_deadline`, the turns of the queries at the pace of Ta and one `server_deadline` after it began. A server's
+//! late answer still counts until then; a late driver's does not, since it would begin everything anew.
+//!
+//! Relayed candidates are to come from a machine of their own, `relays`. An ICE restart (RFC 8445 §9) begins a new
+//! [`Work`]: what was asked before is known by its request and transaction ids and cannot get mixed up with it.
 
+mod answer;
+mod filter;
+mod host;
 mod interface;
+mod keepalive;
+mod mapping;
+mod reflexive;
+mod server;
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use floe_stun::{Time, TransactionId};
+use floe_stun::Time;
 
 use crate::config::GatherConfig;
 use crate::effects::Effects;
-use crate::event::GatheringState;
+use crate::event::{Event, GatheringFailure, GatheringState};
 use crate::ids::{Component, RequestId, SocketId};
-use crate::io::DriverError;
-use crate::io::Rejection;
+use crate::io::Command;
 use crate::locals::Reflexive;
-use crate::message::Answer;
+
+use host::Openings;
+use reflexive::Queries;
+use server::Servers;
 
 pub use interface::InterfaceAddress;
+pub(crate) use reflexive::Pace;
 
 /// What gathering found; the session makes candidates of it.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +66,6 @@ pub(crate) enum Found {
     },
     /// A server's view of a base.
     Reflexive { socket: SocketId, address: SocketAddr, reflexive: Reflexive },
-    /// No further candidate will come.
-    Complete,
 }
 
 /// What becomes of a base's own address.
@@ -47,24 +79,66 @@ pub(crate) enum HostCandidate {
     Hidden,
 }
 
-/// The gathering machine of a session.
+/// The gathering machine of an agent. One that never gathers keeps nothing on the heap.
 #[derive(Clone, Debug)]
 pub(crate) struct Gatherer {
-    config: GatherConfig,
+    /// None stands for the defaults, which is what an embedder with sockets of its own has.
+    config: Option<Box<GatherConfig>>,
     state: GatheringState,
-    found: VecDeque<Found>,
+    /// Sockets that were opened for the agent and are to be closed. They outlive what was gathered with them.
+    sockets: Vec<SocketId>,
+    next_request: u32,
+    /// There while anything is under way.
+    work: Option<Box<Work>>,
 }
+
+/// One gathering: from the first question to the last answer.
+#[derive(Clone, Debug, Default)]
+struct Work {
+    /// Found and not yet taken.
+    found: VecDeque<Found>,
+    openings: Openings,
+    servers: Servers,
+    bases: Vec<Base>,
+    queries: Queries,
+    /// No further base will come but from the openings.
+    ended: bool,
+    /// ICE has completed: nothing is kept alive any more.
+    concluded: bool,
+}
+
+/// A socket and the address that packets leave it from.
+#[derive(Clone, Copy, Debug)]
+struct Base {
+    component: Component,
+    socket: SocketId,
+    /// Canonical.
+    address: SocketAddr,
+    rank: u8,
+    /// The socket is gone.
+    dead: bool,
+    /// Candidates it has beside one of each server: every one needs a local preference of its own (RFC 8445 §5.1.2.1).
+    extra: u8,
+}
+
+/// The configuration of an agent that was told nothing about gathering.
+static DEFAULTS: GatherConfig = GatherConfig::new();
 
 impl Gatherer {
     pub(crate) fn new(config: GatherConfig) -> Self {
-        Self { config, state: GatheringState::New, found: VecDeque::new() }
+        let config = (config != DEFAULTS).then(|| Box::new(config));
+        Self { config, state: GatheringState::New, sockets: Vec::new(), next_request: 0, work: None }
     }
 
     pub(crate) fn state(&self) -> GatheringState {
         self.state
     }
 
-    /// Begins with these interfaces: asks the driver for sockets and addresses of servers.
+    fn config(&self) -> &GatherConfig {
+        self.config.as_deref().unwrap_or(&DEFAULTS)
+    }
+
+    /// Begins with these interfaces: asks the driver for sockets and for the addresses of servers.
     pub(crate) fn start(
         &mut self,
         interfaces: &[InterfaceAddress],
@@ -72,7 +146,20 @@ impl Gatherer {
         now: Time,
         fx: &mut Effects,
     ) {
-        let _ = (interfaces, components, now, fx, &self.config);
+        self.state = GatheringState::Gathering;
+        let chosen = filter::choose(interfaces, self.config());
+        self.work.get_or_insert_default().ended = true;
+        if chosen.is_empty() {
+            report(fx, None, None, GatheringFailure::NoInterface);
+            return;
+        }
+        // A name takes longest, so it is asked for first.
+        self.find_servers(now, fx);
+        for local in &chosen {
+            for &component in components {
+                self.open(component, *local, now, fx);
+            }
+        }
     }
 
     /// The embedder brought a base of its own: it is asked about at the servers like the others.
@@ -84,82 +171,150 @@ impl Gatherer {
         now: Time,
         fx: &mut Effects,
     ) {
-        let _ = (component, socket, address, now, fx);
+        let (asks, mapped) = (!self.config().servers.is_empty(), self.is_mapped(address));
+        if !asks && !mapped {
+            return;
+        }
+        if asks {
+            self.state = GatheringState::Gathering;
+            self.find_servers(now, fx);
+        }
+        let work = self.work.get_or_insert_default();
+        // Ours rank by the configuration's interfaces, the embedder's by when they come.
+        let rank = u8::try_from(work.bases.iter().filter(|b| b.component == component).count());
+        let rank = rank.unwrap_or(u8::MAX);
+        self.use_base(Base { component, socket, address, rank, dead: false, extra: 0 });
     }
 
     /// The embedder brings no further base.
-    pub(crate) fn end(&mut self, now: Time, fx: &mut Effects) {
-        let _ = (now, fx);
+    pub(crate) fn end(&mut self) {
+        match (self.state, &mut self.work) {
+            (GatheringState::Gathering, Some(work)) => work.ended = true,
+            _ => self.state = GatheringState::Complete,
+        }
     }
 
-    pub(crate) fn resolved(
-        &mut self,
-        request: RequestId,
-        answer: Result<&[SocketAddr], DriverError>,
-        now: Time,
-        fx: &mut Effects,
-    ) {
-        let _ = (request, answer, now, fx);
-    }
-
-    pub(crate) fn opened(
-        &mut self,
-        request: RequestId,
-        answer: Result<(SocketId, SocketAddr), DriverError>,
-        now: Time,
-        fx: &mut Effects,
-    ) {
-        let _ = (request, answer, now, fx);
-    }
-
-    /// The driver lost a socket.
-    pub(crate) fn socket_failed(&mut self, socket: SocketId, now: Time, fx: &mut Effects) {
-        let _ = (socket, now, fx);
-    }
-
-    /// Whether a new transaction waits for its turn at the pace of Ta.
-    pub(crate) fn has_work(&self) -> bool {
-        false
-    }
-
-    /// Begins one new transaction. `rto` is what RFC 8445 §14.3 says for gathering.
-    pub(crate) fn begin(&mut self, ta: core::time::Duration, now: Time, fx: &mut Effects) {
-        let _ = (ta, now, fx);
-    }
-
-    /// A Binding response. False if the transaction is not gathering's.
-    pub(crate) fn on_response(
-        &mut self,
-        id: &TransactionId,
-        from: (SocketId, SocketAddr),
-        answer: Result<Answer, Rejection>,
-        now: Time,
-        fx: &mut Effects,
-    ) -> bool {
-        let _ = (id, from, answer, now, fx);
-        false
-    }
-
-    /// ICE completed: server-reflexive bindings need not be kept alive any longer.
-    pub(crate) fn conclude(&mut self) {}
-
-    /// Retransmissions and deadlines.
+    /// Whatever is due, and the end of gathering when nothing is left to wait for.
     pub(crate) fn handle_timeout(&mut self, now: Time, fx: &mut Effects) {
-        let _ = (now, fx);
+        if self.work.is_none() {
+            return;
+        }
+        self.expire_openings(now, fx);
+        self.expire_resolutions(now, fx);
+        self.expire_queries(now, fx);
+        self.conclude_gathering(fx);
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Time> {
-        None
+        let work = self.work.as_ref()?;
+        let next =
+            work.openings.next_timeout().min(work.servers.next_timeout()).min(work.queries.next_timeout());
+        (next < Time::MAX).then_some(next)
     }
 
     pub(crate) fn poll_found(&mut self) -> Option<Found> {
-        self.found.pop_front()
+        let work = self.work.as_mut()?;
+        let found = work.found.pop_front();
+        if found.is_none() && self.state == GatheringState::Complete && work.is_over() {
+            self.work = None;
+        }
+        found
+    }
+
+    /// The driver lost a socket.
+    pub(crate) fn socket_failed(&mut self, socket: SocketId, fx: &mut Effects) {
+        self.release(socket, fx);
+        let Some(work) = &mut self.work else { return };
+        let gathering = self.state == GatheringState::Gathering;
+        for (at, base) in work.bases.iter_mut().enumerate() {
+            if base.socket != socket || base.dead {
+                continue;
+            }
+            base.dead = true;
+            if work.queries.abandon(at) && gathering {
+                report(fx, None, Some(base.address), GatheringFailure::SocketFailed);
+            }
+        }
     }
 
     /// Asks the driver to close what it opened, and ends.
     pub(crate) fn close(&mut self, fx: &mut Effects) {
-        let _ = fx;
+        fx.discard_requests();
+        for socket in core::mem::take(&mut self.sockets) {
+            fx.command(Command::CloseSocket { socket });
+        }
+        self.state = GatheringState::Complete;
+        // What the driver opens late, it is to close again.
+        if let Some(work) = self.work.take().filter(|w| !w.openings.is_empty()) {
+            let openings = work.openings.into_late();
+            self.work = Some(Box::new(Work { openings, ..Work::default() }));
+        }
     }
 
-    pub(crate) fn check_invariants(&self) {}
+    /// The driver is to close a socket, if it opened it for the agent.
+    fn release(&mut self, socket: SocketId, fx: &mut Effects) {
+        if let Some(at) = self.sockets.iter().position(|&s| s == socket) {
+            self.sockets.remove(at);
+            fx.command(Command::CloseSocket { socket });
+        }
+    }
+
+    fn request_id(&mut self) -> RequestId {
+        let id = RequestId(self.next_request);
+        self.next_request = self.next_request.wrapping_add(1);
+        id
+    }
+
+    /// RFC 8838 §13: nothing more can come. Every failure was reported when it happened, but for the servers that no base
+    /// could ask.
+    fn conclude_gathering(&mut self, fx: &mut Effects) {
+        let Some(work) = self.work.as_mut().filter(|w| w.ended) else { return };
+        if self.state != GatheringState::Gathering || work.openings.is_waiting() {
+            return;
+        }
+        let has_base = work.bases.iter().any(|b| !b.dead);
+        if has_base {
+            work.servers.report_unasked(fx);
+        }
+        // Without a base it does not matter where the servers are.
+        if work.queries.is_pending() || (has_base && work.servers.is_resolving()) {
+            return;
+        }
+        self.state = GatheringState::Complete;
+        work.queries.end_gathering();
+        work.servers = Servers::default();
+    }
+
+    pub(crate) fn check_invariants(&self) {
+        let Some(work) = &self.work else {
+            assert_ne!(self.state, GatheringState::Gathering, "gathering is work");
+            return;
+        };
+        assert!(work.found.is_empty(), "the session takes what is found before an input returns");
+        work.queries.check_invariants(work.bases.len());
+        if self.state == GatheringState::Complete {
+            assert!(!work.queries.is_pending() && !work.openings.is_waiting(), "complete means complete");
+        }
+    }
+}
+
+impl Base {
+    /// The source rank of one more candidate that is not a server's first.
+    fn next_extra(&mut self, servers: usize) -> usize {
+        let rank = servers + usize::from(self.extra);
+        self.extra = self.extra.saturating_add(1);
+        rank
+    }
+}
+
+impl Work {
+    /// Nothing is under way and nothing is kept.
+    fn is_over(&self) -> bool {
+        self.found.is_empty() && self.openings.is_empty() && self.queries.is_empty()
+    }
+}
+
+/// One source of candidates failed.
+fn report(fx: &mut Effects, server: Option<u16>, address: Option<SocketAddr>, failure: GatheringFailure) {
+    fx.event(Event::GatheringProblem { server, address, failure });
 }

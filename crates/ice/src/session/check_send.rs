@@ -6,7 +6,7 @@ use floe_stun::Time;
 
 use crate::config::Nomination;
 use crate::effects::Effects;
-use crate::gather::Gatherer;
+use crate::gather::{Gatherer, Pace};
 use crate::ids::PairId;
 use crate::message::{Outgoing, Wire};
 use crate::stats::PairState;
@@ -46,7 +46,7 @@ impl Session {
             if sent_check {
                 self.gathering_had_turn = false;
             } else if gatherer.has_work() {
-                gatherer.begin(self.pacer.ta(), now, fx);
+                gatherer.begin(Pace { ta: self.pacer.ta(), rto: self.config.rto }, now, fx);
                 self.gathering_had_turn = true;
             } else {
                 return;

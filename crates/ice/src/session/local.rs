@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 
 use floe_stun::Time;
 
+use crate::candidate::is_usable;
 use crate::effects::Effects;
 use crate::error::AgentError;
 use crate::event::{Event, GatheringState};
@@ -12,7 +13,6 @@ use crate::ids::{Component, LocalId, SocketId};
 use crate::locals::BaseId;
 
 use super::Session;
-use super::peer::is_usable;
 
 impl Session {
     /// A host candidate that the embedder adds.
@@ -20,7 +20,7 @@ impl Session {
         &mut self,
         component: Component,
         socket: SocketId,
-        address: SocketAddr,
+        (address, host): (SocketAddr, HostCandidate),
         now: Time,
         fx: &mut Effects,
     ) -> Result<LocalId, AgentError> {
@@ -28,11 +28,15 @@ impl Session {
         if !is_usable(address) {
             return Err(AgentError::UnusableAddress);
         }
-        if self.locals.bases().count() >= usize::from(u16::MAX) {
+        if !self.locals.has_room(component) {
             return Err(AgentError::TooManyCandidates);
         }
         let base = self.locals.add_base(component, socket, address).ok_or(AgentError::DuplicateCandidate)?;
-        let id = self.locals.add_host(base).ok_or(AgentError::TooManyCandidates)?;
+        let id = match host {
+            HostCandidate::Mapped(external) => self.locals.add_mapped_host(base, external),
+            HostCandidate::Plain | HostCandidate::Hidden => self.locals.add_host(base),
+        };
+        let id = id.ok_or(AgentError::TooManyCandidates)?;
         self.announce_local(id, base, now, fx);
         Ok(id)
     }
@@ -50,10 +54,13 @@ impl Session {
                         self.announce_local(id, base, now, fx);
                     }
                 }
-                Found::Complete => {}
             }
         }
         if self.local_gathering != gatherer.state() {
+            // Gathering that was over at once had begun all the same: whoever follows the states sees each of them.
+            if self.local_gathering == GatheringState::New && gatherer.state() == GatheringState::Complete {
+                fx.event(Event::GatheringStateChanged(GatheringState::Gathering));
+            }
             self.local_gathering = gatherer.state();
             fx.event(Event::GatheringStateChanged(self.local_gathering));
         }
@@ -68,8 +75,7 @@ impl Session {
         now: Time,
         fx: &mut Effects,
     ) {
-        let Some(base) = self.locals.add_base(component, socket, address) else { return };
-        self.locals.set_rank(base, rank);
+        let Some(base) = self.locals.add_ranked_base(component, socket, address, rank) else { return };
         let id = match host {
             HostCandidate::Plain => self.locals.add_host(base),
             HostCandidate::Mapped(external) => self.locals.add_mapped_host(base, external),

@@ -1,11 +1,10 @@
 //! What the peer signals: parameters (RFC 8445 §5.3), candidates (RFC 8838 §11), their end (§14).
 
-use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use floe_stun::{RetransmissionSchedule, Time};
 
-use crate::candidate::{Candidate, Transport};
+use crate::candidate::{Candidate, Transport, is_usable};
 use crate::config::DEFAULT_TA;
 use crate::effects::Effects;
 use crate::error::{AddedCandidate, AgentError, IgnoredCandidate};
@@ -126,13 +125,4 @@ impl Session {
         self.stream_mut(stream).ok_or(AgentError::UnknownComponent)?.remote_ended = true;
         Ok(())
     }
-}
-
-/// Whether a candidate can have this address at all.
-pub(super) fn is_usable(address: SocketAddr) -> bool {
-    let ip_ok = match address.ip().to_canonical() {
-        IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
-        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
-    };
-    ip_ok && address.port() != 0
 }
