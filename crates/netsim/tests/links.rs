@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
-use floe_netsim::{Attach, DropReason, Event, Handle, Link, Network, Probe, Received, SendError, Time};
+use floe_netsim::{
+    Attach, DropReason, Event, Handle, Link, NatType, Network, Probe, Received, RouterConfig, SendError,
+    Site, Time,
+};
 
 /// Two probes on the Internet, and the link that leads up from the first.
 fn two(seed: u64, up: Link) -> (Network, Handle<Probe>, Handle<Probe>) {
@@ -151,6 +154,28 @@ fn a_packet_too_long_for_a_link_further_on_is_dropped() {
     assert_eq!(net[a].send_errors(), []);
     assert_eq!(net[b].received().len(), 1);
     assert_eq!(net.trace().drops(DropReason::TooLong), 1);
+}
+
+#[test]
+fn the_two_directions_of_a_router_s_link_are_apart() {
+    let mut net = Network::new(1);
+    let config = RouterConfig::of(NatType::FULL_CONE).links(Link::delay_ms(1), Link::delay_ms(2));
+    let home = net.add_peer("a", &Site::public().then_behind_router(config.lan(Link::delay_ms(4)))).unwrap();
+    let server = net.add_peer("b", &Site::public()).unwrap();
+    let [a, b] = [&home, &server].map(|peer| net.add_endpoint(peer.host, Probe::default()).unwrap());
+    let round_trip = |net: &mut Network| {
+        let (start, to) = (net.now(), net[b].local(0).unwrap());
+        net.with(a, |probe, _| probe.send(to, b"there"));
+        net.run_for(Duration::from_secs(1));
+        let there = net[b].received().last().unwrap().clone();
+        net.with(b, |probe, _| probe.send(there.source, b"back"));
+        let turn = net.now();
+        net.run_for(Duration::from_secs(1));
+        [there.time - start, net[a].received().last().unwrap().time - turn].map(|way| way.as_millis())
+    };
+    assert_eq!(round_trip(&mut net), [5, 6]);
+    net.set_router_links(home.routers[0], Link::delay_ms(10), Link::delay_ms(20)).unwrap();
+    assert_eq!(round_trip(&mut net), [14, 24]);
 }
 
 #[test]

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use floe_netsim::{
-    DropReason, Endpoint, Event, Halt, Handle, Link, NatType, Network, Probe, Seed, Site, SocketId, Time,
-    Transmit,
+    Attach, DropReason, Endpoint, Event, Families, Halt, Handle, Host, HostId, Link, NatType, Network, Probe,
+    Seed, Site, SocketId, Time, Transmit,
 };
 
 /// A few peers that talk through lossy links and NATs for a while; the digest of all that happened.
@@ -179,6 +179,42 @@ fn endpoints_without_end_stop_the_network() {
     assert!(!net.step());
 }
 
+/// An endpoint that looks around.
+#[derive(Default)]
+struct Tourist {
+    host: Option<HostId>,
+    seen: Vec<String>,
+}
+
+impl Endpoint for Tourist {
+    fn handle_start(&mut self, host: &mut Host<'_>, _now: Time) {
+        self.host = Some(host.id());
+        let interfaces = host.interfaces().map(|i| format!("{}/{}: {:?}", i.name, i.index, i.addresses));
+        self.seen = interfaces.collect();
+        self.seen.push(host.name().to_owned());
+        for name in ["known.example", "unknown.example"] {
+            self.seen.push(format!("{:?}", host.resolve(name).map(|r| (r.addresses.to_vec(), r.delay))));
+        }
+    }
+}
+
+#[test]
+fn an_endpoint_sees_its_host_and_the_names_of_the_network() {
+    let mut net = Network::new(1);
+    let host = net.add_host("inn");
+    for name in ["eth0", "wlan0"] {
+        net.attach(host, net.internet(), Attach::default().name(name).families(Families::V4)).unwrap();
+    }
+    let down = net.interfaces(host).next().unwrap().id;
+    net.detach(down).unwrap();
+    net.set_name("known.example", vec!["192.0.2.1".parse().unwrap()], Duration::from_millis(30));
+    let tourist = net.add_endpoint(host, Tourist::default()).unwrap();
+    let seen = ["wlan0/2: [203.0.113.2]", "inn", "Some(([192.0.2.1], 30ms))", "None"];
+    assert_eq!(net[tourist].seen, seen);
+    assert_eq!(net[tourist].host, Some(host));
+    assert_eq!(net.host_of(tourist), Some(host));
+}
+
 #[test]
 fn a_deadline_that_never_comes_is_never_called() {
     let (mut net, _, _) = two_probes();
@@ -202,7 +238,7 @@ fn a_failing_test_prints_its_seed_and_its_chart() {
         (output.status.success(), String::from_utf8(output.stderr).unwrap())
     };
     let (success, text) = fail("chart");
-    assert!(!success && text.contains("seed 1\n") && text.contains("5 bytes hello"), "{text}");
+    assert!(!success && text.contains("seed 1\n") && text.contains("5 B hello"), "{text}");
     let (success, text) = fail("quiet");
     assert!(!success && !text.contains("seed"), "{text}");
 }

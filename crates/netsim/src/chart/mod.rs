@@ -28,14 +28,17 @@ const LANE_WIDTHS: std::ops::RangeInclusive<usize> = 8..=14;
 ///
 /// ```text
 /// seed 42
-///       ms  alice       bob         stun
-///    0.000  o-----------|---------->  Binding request #07d1  192.168.1.2:5000 (203.0.113.2:5000) -> 203.0.113.1:3478  +20.000
-///   20.000  <-----------|----------o  Binding success #07d1  203.0.113.1:3478 -> 203.0.113.2:5000  +20.000
-///   41.000  o---x       |          |  Binding request #66f0 controlling  192.168.1.2:5000 -> 192.168.2.2:5001  no route in segment 0
-///   41.000  ~~~~~~~~~~~~>          |  candidate:1 1 UDP 2130706431 192.168.1.2 5000 typ host  +50.000
+///         ms  alice   bob     stun
+///      0.000  o-------|------->  Binding request #07d1  192.168.1.2:5000 (203.0.113.1:5000) -> 203.0.113.3:3478  +20.000
+///     20.000  <-------|-------o  Binding success #07d1 mapped 203.0.113.1:5000  203.0.113.3:3478 -> 203.0.113.1:5000  +20.000
+///     40.000  ~~~~~~~~>       |  candidate 0 candidate:1 1 UDP 2130706431 192.168.1.2 5000 typ host  +50.000
+///     41.000  |   x---o       |  Binding request #66f0 controlled prio 1862270975  192.168.2.2:5000 -> 203.0.113.1:5000  filtered by NAT at alice-nat
+///     90.000  |       #       |  -- state checking
 /// ```
 ///
-/// The address in brackets is the one the receiver saw. After the `+` is the time the packet took in milliseconds.
+/// Packets are drawn with `-`, signalling with `~`; an `x` is where a packet ended, `@` one that stayed on its host, `*` an
+/// injected one, `#` a remark of an endpoint. The address in brackets is the one the receiver saw. After the `+` is the time
+/// the packet took in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Chart<'a> {
     net: &'a Network,

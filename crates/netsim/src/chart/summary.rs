@@ -16,7 +16,7 @@ const MAX_TEXT: usize = 90;
 /// ```
 /// use floe_netsim::Summary;
 ///
-/// assert_eq!(Summary(b"\x80hello").to_string(), "RTP or RTCP, 6 bytes");
+/// assert_eq!(Summary(b"\x80hello").to_string(), "RTP or RTCP, 6 B");
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Summary<'a>(pub &'a [u8]);
@@ -27,16 +27,16 @@ impl fmt::Display for Summary<'_> {
         match classify(self.0) {
             PacketKind::Stun => match Message::parse(self.0) {
                 Ok(message) => stun(f, &message).unwrap_or_else(|error| write!(f, "(bad STUN: {error})")),
-                Err(_) => write!(f, "{len} bytes"),
+                Err(_) => write!(f, "{len} B"),
             },
-            PacketKind::TurnChannel => write!(f, "TURN channel, {len} bytes"),
-            PacketKind::Dtls => write!(f, "DTLS, {len} bytes"),
-            PacketKind::Rtp => write!(f, "RTP or RTCP, {len} bytes"),
-            _ if self.0.is_empty() => f.write_str("0 bytes"),
+            PacketKind::TurnChannel => write!(f, "TURN channel, {len} B"),
+            PacketKind::Dtls => write!(f, "DTLS, {len} B"),
+            PacketKind::Rtp => write!(f, "RTP or RTCP, {len} B"),
+            _ if self.0.is_empty() => f.write_str("0 B"),
             _ if self.0.iter().all(|byte| (0x20..0x7F).contains(byte)) => {
-                write!(f, "{} bytes {}", len, Text(self.0))
+                write!(f, "{} B {}", len, Text(self.0))
             }
-            _ => write!(f, "{len} bytes"),
+            _ => write!(f, "{len} B"),
         }
     }
 }

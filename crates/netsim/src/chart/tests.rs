@@ -46,13 +46,13 @@ fn a_chart_shows_who_sent_what_to_whom_and_what_became_of_it() {
     let expected = "\
 seed 42
         ms  alice   bob     stun
-     0.000  o-------|------->  5 bytes hello  192.168.1.2:5000 (203.0.113.1:5000) -> 203.0.113.3:5000  +20.000
-    20.000  <-------|-------o  3 bytes you  203.0.113.3:5000 -> 203.0.113.1:5000  +20.000
-    41.000  o---x   |       |  4 bytes lost  192.168.1.2:5000 -> 192.168.2.2:5000  no route on the Internet
+     0.000  o-------|------->  5 B hello  192.168.1.2:5000 (203.0.113.1:5000) -> 203.0.113.3:5000  +20.000
+    20.000  <-------|-------o  3 B you  203.0.113.3:5000 -> 203.0.113.1:5000  +20.000
+    41.000  o---x   |       |  4 B lost  192.168.1.2:5000 -> 192.168.2.2:5000  no route on the Internet
     41.000  ~~~~~~~~>       |  candidate:1..  on its way
-    41.000  |   x---o       |  5 bytes knock  192.168.2.2:5000 -> 203.0.113.1:5000  filtered by NAT at alice-nat
+    41.000  |   x---o       |  5 B knock  192.168.2.2:5000 -> 203.0.113.1:5000  filtered by NAT at alice-nat
     41.000  |       |       |  -- and so on
-    61.000  |       |       x  (injected) 1 bytes  192.0.2.6:6 -> 203.0.113.3:5000  on its way
+    61.000  |       |       x  (injected) 1 B  192.0.2.6:6 -> 203.0.113.3:5000  on its way
     61.000  |       |       @  -> 203.0.113.3:5000  not sent: the socket is not open
 ";
     assert_eq!(net.chart().to_string(), expected);
@@ -124,8 +124,8 @@ fn stun_is_summed_up_by_what_ice_put_into_it() {
         .finish()
         .unwrap();
     assert_eq!(Summary(&out[..len]).to_string(), "Binding error 487 #abcd");
-    assert_eq!(Summary(&out[..len - 1]).to_string(), format!("{} bytes", len - 1));
-    assert_eq!(Summary(b"").to_string(), "0 bytes");
+    assert_eq!(Summary(&out[..len - 1]).to_string(), format!("{} B", len - 1));
+    assert_eq!(Summary(b"").to_string(), "0 B");
     let long = Summary(&[b'x'; 200]).to_string();
     assert!(long.ends_with("xxx...") && long.len() < 120, "{long}");
 }
