@@ -146,13 +146,23 @@ impl Agent {
     /// # Errors
     /// No path was found, the path in use is dead, or the agent was closed.
     pub async fn connected(&self) -> Result<Connection, ConnectError> {
-        let mut states = self.engine().watch_state();
-        let settled = |state: &ConnectionState| {
-            is_over(*state) || matches!(state, ConnectionState::Connected | ConnectionState::Completed)
-        };
+        self.reached(&[ConnectionState::Connected, ConnectionState::Completed]).await
+    }
+
+    /// As [`Agent::connected`], and waits until every component has its selected pair: until nomination is over and the
+    /// path stays the same. Data need not wait for it.
+    ///
+    /// # Errors
+    /// As [`Agent::connected`].
+    pub async fn completed(&self) -> Result<Connection, ConnectError> {
+        self.reached(&[ConnectionState::Completed]).await
+    }
+
+    async fn reached(&self, states: &[ConnectionState]) -> Result<Connection, ConnectError> {
+        let mut watch = self.engine().watch_state();
+        let state = watch.wait_for(|state| is_over(*state) || states.contains(state)).await;
         // The sender lives as long as the engine does.
-        let state = states.wait_for(settled).await.map_or(ConnectionState::Closed, |state| *state);
-        match state {
+        match state.map_or(ConnectionState::Closed, |state| *state) {
             ConnectionState::Failed => Err(self.failure()),
             ConnectionState::Closed => Err(ConnectError::Closed),
             _ => Ok(Connection::new(self.handle.clone(), 0)),

@@ -1,11 +1,11 @@
 //! The settings of an agent.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use floe_ice::{Config, InterfaceAddress, Nomination, Role, ServerAddress};
+use floe_ice::{Config, InterfaceAddress, Nomination, Role};
 use rand::TryRng;
 use rand::rngs::SysRng;
 
@@ -19,9 +19,6 @@ use crate::socket::SocketOptions;
 
 /// Datagrams kept for an application that does not receive; about as many as the system keeps by default.
 const RECEIVE_QUEUE: usize = 128;
-
-/// The port of STUN over UDP (RFC 8489 §8.1).
-const STUN_PORT: u16 = 3478;
 
 type InterfaceFilter = dyn Fn(&Interface) -> bool + Send + Sync;
 
@@ -183,7 +180,8 @@ impl Builder {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         self.check_options()?;
         for server in &self.servers {
-            self.config.gather.servers.push(parse_server(server)?);
+            let address = server.parse().map_err(|reason| StartError::Server(server.clone(), reason))?;
+            self.config.gather.servers.push(address);
         }
         let interfaces = self.interfaces()?;
         self.config.gather.loopback |= self.bind.iter().any(IpAddr::is_loopback);
@@ -246,27 +244,4 @@ impl std::fmt::Debug for Builder {
             .field("receive_queue", &self.receive_queue)
             .finish_non_exhaustive()
     }
-}
-
-/// `stun:` and a host with or without a port (RFC 7064 §3.1), or those alone.
-fn parse_server(text: &str) -> Result<ServerAddress, StartError> {
-    let invalid = || StartError::Server(text.to_owned());
-    let scheme = text.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("stun:"));
-    let rest = scheme.map_or(text, |scheme| &text[scheme.len()..]);
-    if let Ok(address) = rest.parse::<SocketAddr>() {
-        return Ok(ServerAddress::Address(address));
-    }
-    let bare = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(rest);
-    if let Ok(ip) = bare.parse::<IpAddr>() {
-        return Ok(ServerAddress::Address(SocketAddr::new(ip, STUN_PORT)));
-    }
-    let (host, port) = match rest.split_once(':') {
-        Some((host, port)) => (host, port.parse().map_err(|_| invalid())?),
-        None => (rest, STUN_PORT),
-    };
-    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    if host.is_empty() || port == 0 || host.len() > 253 || !host.chars().all(is_name) {
-        return Err(invalid());
-    }
-    Ok(ServerAddress::Name { host: host.to_owned(), port })
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::IpAddr;
 
-use floe_ice::ConfigError;
+use floe_ice::{ConfigError, ServerAddressError};
 
 /// Why an agent could not be started.
 #[derive(Debug)]
@@ -17,8 +17,8 @@ pub enum StartError {
     Interfaces(io::Error),
     /// A value of the configuration is out of range.
     Config(ConfigError),
-    /// This is no STUN server: `stun:host`, `stun:host:port`, `host:port` or `host` is.
-    Server(String),
+    /// This does not say where a STUN server is.
+    Server(String, ServerAddressError),
     /// No socket can be bound to this address: it is unspecified or multicast.
     BindAddress(IpAddr),
     /// The range of ports is empty or contains port 0.
@@ -36,12 +36,7 @@ impl std::fmt::Display for StartError {
                 write!(f, "the network interfaces cannot be listed ({e}): say which addresses to bind to")
             }
             Self::Config(e) => e.fmt(f),
-            Self::Server(text) => {
-                write!(
-                    f,
-                    "not a STUN server: {text:?}; expected stun:host, stun:host:port, host:port or host"
-                )
-            }
+            Self::Server(text, reason) => write!(f, "STUN server {text:?}: {reason}"),
             Self::BindAddress(ip) => {
                 write!(f, "cannot bind to {ip}: name addresses of this machine, or none to use all of them")
             }
@@ -56,6 +51,7 @@ impl std::error::Error for StartError {
         match self {
             Self::Interfaces(e) => Some(e),
             Self::Config(e) => Some(e),
+            Self::Server(_, e) => Some(e),
             _ => None,
         }
     }

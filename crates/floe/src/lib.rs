@@ -32,6 +32,6 @@ pub use floe_ice::candidate::{Candidate, CandidateParseError, Credentials, Crede
 pub use floe_ice::{
     AddedCandidate, AgentError, Component, ComponentId, ConnectionState, ConsentLoss, Counters,
     GatheringFailure, GatheringState, IgnoredCandidate, Nomination, PairState, PairStats, RemoteParameters,
-    Role, SelectionReason, ServerAddress, StreamId,
+    Role, SelectionReason, ServerAddress, ServerAddressError, StreamId,
 };
 pub use resolver::{Resolver, Resolving, SystemResolver};

@@ -1,0 +1,7 @@
+//! Agents on real sockets of this machine. Nothing leaves it.
+
+mod close;
+mod connect;
+mod data;
+mod gather;
+mod support;
