@@ -195,13 +195,19 @@ impl Session {
         }
     }
 
-    /// §8.1.2: a pair that nothing more is expected of goes when its component has been concluded.
+    /// The last check of a pair that was cancelled is over. When the component has been concluded, nothing more is expected
+    /// of the pair (§8.1.2) and it goes; when the component has lost its path meanwhile, the pair is checked again.
     fn remove_if_done(&mut self, id: PairId) {
         let Some(pair) = self.checklists.get(id) else { return };
-        let concluded = self.component(pair.component).is_some_and(|c| c.selected.is_some());
         let idle = pair.valid.is_none() && !pair.queued && pair.check.is_none();
-        if concluded && idle && !self.transactions.is_open_for(id) {
+        let was_cancelled = pair.state == PairState::InProgress;
+        if !idle || self.transactions.is_open_for(id) {
+            return;
+        }
+        if self.component(pair.component).is_some_and(|c| c.selected.is_some()) {
             self.checklists.remove(id);
+        } else if was_cancelled {
+            self.checklists.set_state(id, PairState::Waiting);
         }
     }
 
@@ -244,5 +250,11 @@ impl Session {
         }
         self.checklists.untrigger(id);
         self.deselect(component, id, now, fx);
+        // The settle window begins anew with the next valid pair.
+        if self.best_valid(component).is_none()
+            && let Some(state) = self.component_mut(component)
+        {
+            state.first_valid = None;
+        }
     }
 }

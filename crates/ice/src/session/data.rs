@@ -1,9 +1,11 @@
 //! Paths for data, keepalives and consent: RFC 8445 §11 and §12, RFC 7675.
 
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use floe_stun::Time;
 
+use crate::checklist::Pair;
 use crate::consent::{Consent, EXPIRY, INTERVAL};
 use crate::effects::Effects;
 use crate::error::SendError;
@@ -12,6 +14,7 @@ use crate::ids::{Component, PairId};
 use crate::locals::BaseId;
 use crate::message::{Outgoing, Wire};
 use crate::path::SendPath;
+use crate::stats::PairState;
 use crate::transaction::Request;
 
 use super::Session;
@@ -144,10 +147,39 @@ impl Session {
         if state.nominating == Some(pair) {
             state.nominating = None;
         }
-        if state.selected == Some(pair) {
+        let was_selected = state.selected == Some(pair);
+        if was_selected {
             state.selected = None;
             state.consent_lost = true;
+        }
+        if was_selected || state.path == Some(pair) {
+            self.prove_again(component, now);
+        }
+        if was_selected {
             self.select(component, now, fx);
+        }
+    }
+
+    /// Other valid pairs of a component that lost its path: those that gave no answer for as long as consent lasts may be as
+    /// dead, so they are checked again before anything relies on them.
+    fn prove_again(&mut self, component: Component, now: Time) {
+        let controlling = self.role.is_controlling();
+        let stale = |p: &Pair| {
+            let last = p.stats.as_ref().and_then(|s| s.last_response);
+            p.component == component
+                && p.valid.is_some()
+                && last.is_none_or(|t| now.saturating_since(t) >= EXPIRY)
+        };
+        let pairs: Vec<PairId> =
+            self.checklists.in_order(component.stream).filter(|(_, p)| stale(p)).map(|(id, _)| id).collect();
+        for id in pairs {
+            if let Some(pair) = self.checklists.get_mut(id) {
+                pair.valid = None;
+                pair.nominate_when_valid = pair.nominated && !controlling;
+                pair.nominated = false;
+                pair.state = PairState::Waiting;
+            }
+            self.checklists.trigger(id);
         }
     }
 

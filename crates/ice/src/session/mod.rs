@@ -183,7 +183,12 @@ impl Session {
         next = next.min(self.next_nomination().unwrap_or(Time::MAX));
         next = next.min(self.next_patience(now).unwrap_or(Time::MAX));
         next = next.min(self.next_path_timeout(now).unwrap_or(Time::MAX));
-        if next == Time::MAX { None } else { Some(next.max(now.saturating_add(MIN_WAIT))) }
+        match next {
+            Time::MAX => None,
+            next if next > now => Some(next),
+            // It is due, and waits for something else, such as room in the queue of packets.
+            _ => Some(now.saturating_add(RETRY)),
+        }
     }
 
     pub(crate) fn unauthenticated_policy(&self) -> Unauthenticated {
@@ -254,8 +259,8 @@ impl Session {
     }
 }
 
-/// The shortest wait: whatever is due again and again, time goes on.
-const MIN_WAIT: core::time::Duration = core::time::Duration::from_nanos(1);
+/// When to look again after what is due and cannot be done yet.
+const RETRY: core::time::Duration = core::time::Duration::from_millis(5);
 
 /// Whether a new transaction waits for its turn at the pace of Ta.
 fn turn_waits(session: &Session, gatherer: &Gatherer) -> bool {
