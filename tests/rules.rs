@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use floe_ice::{ConnectionState, Time};
+use floe_ice::Time;
 use floe_netsim::ice::IcePeer;
 use floe_netsim::{Event, Handle};
 use floe_stun::attributes::{
@@ -123,9 +123,12 @@ fn check_transactions(sent: &[Packet<'_>]) {
     }
 }
 
-/// RFC 8445 §14.2, for as long as consent, which is outside the pace, has not begun.
+/// RFC 8445 §14.2, for as long as no consent check, which is outside the pace, can have been sent: RFC 7675 §5.1 has the first
+/// one at least four seconds after the first answer.
 fn check_pace(scene: &Scene, peer: Handle<IcePeer>, sent: &[Packet<'_>], ta: Duration) {
-    let end = scene.net[peer].entered(ConnectionState::Connected).unwrap_or(Time::MAX);
+    let mut paths =
+        scene.net[peer].events().iter().filter(|(_, e)| matches!(e, floe_ice::Event::PathChanged(_)));
+    let end = paths.next().map_or(Time::MAX, |&(time, _)| time + Duration::from_millis(3_500));
     let mut seen = BTreeSet::new();
     let mut last: Option<Time> = None;
     for packet in sent.iter().filter(|p| p.message.class() == Class::Request && p.time <= end) {

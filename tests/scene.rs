@@ -18,7 +18,7 @@ pub struct Scene {
 }
 
 /// What a scene is made of; the default is two hosts on the Internet, 20 ms apart, without a STUN server.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Setup {
     /// Of the network, and so of everything.
     pub seed: u64,
@@ -78,10 +78,7 @@ impl Setup {
             config.gather.servers.clone_from(&servers);
             let name = ["alice", "bob"][side];
             let peer = net.add_ice_peer(name, &self.sites[side], config).expect("a place for a peer");
-            net.with(peer, |peer, _| {
-                peer.set_signalling(self.signalling);
-                peer.set_own_sockets(true);
-            });
+            net.with(peer, |peer, _| peer.set_signalling(self.signalling));
             peer
         });
         Scene { net, peers }
