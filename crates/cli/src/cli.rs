@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::failure::{Outcome, complain};
-use crate::{decode, output};
+use crate::{agent, decode, demo, output};
 
 /// Interactive Connectivity Establishment (ICE, RFC 8445)
 ///
@@ -28,12 +28,16 @@ struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Demo(demo::Args),
+    Agent(agent::Args),
     Decode(decode::Args),
 }
 
 impl Command {
     pub(crate) fn run(self) -> Outcome {
         match self {
+            Self::Demo(args) => demo::run(&args),
+            Self::Agent(args) => agent::run(&args),
             Self::Decode(args) => decode::run(&args),
         }
     }
@@ -104,8 +108,8 @@ mod tests {
             "unexpected argument '--pasword' found; a similar argument exists: '--password' (see floe decode --help)"
         );
         assert_eq!(
-            explain(&["floe", "decod"]),
-            "unrecognized subcommand 'decod'; a similar subcommand exists: 'decode' (see floe --help)"
+            explain(&["floe", "agnt"]),
+            "unrecognized subcommand 'agnt'; a similar subcommand exists: 'agent' (see floe --help)"
         );
     }
 }

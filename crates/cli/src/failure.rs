@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use floe::StartError;
+
 /// Why a run was no success.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -15,6 +17,14 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Why an agent could not be started: what the arguments said, or what the machine does not give.
+    pub(crate) fn of_start(error: &StartError) -> Self {
+        match error {
+            StartError::Server(_) | StartError::BindAddress(_) => Self::Usage(error.to_string()),
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+
     /// What a failed write to the standard output means.
     pub(crate) fn of_output(error: &io::Error) -> Self {
         match error.kind() {

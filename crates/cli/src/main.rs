@@ -2,10 +2,13 @@
 
 #![forbid(unsafe_code)]
 
+mod agent;
 mod cli;
 mod decode;
+mod demo;
 mod failure;
 mod output;
+mod runtime;
 
 use std::process::ExitCode;
 

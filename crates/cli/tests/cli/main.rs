@@ -1,5 +1,6 @@
 //! The `floe` program as its users meet it: what it prints, and how it ends.
 
+mod agent;
 mod decode;
 mod program;
 mod usage;

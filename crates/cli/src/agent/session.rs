@@ -1,0 +1,213 @@
+//! One agent, between a script and its peer.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+
+use floe::{
+    Agent, Candidate, Component, Connection, ConnectionState, Credentials, Event, GatheringState, SendError,
+};
+use tokio::sync::mpsc::{Receiver, Sender};
+
+use super::protocol::{Input, Output, State};
+
+/// Data that was to be sent before there was a path, kept until there is one.
+const MAX_HELD: usize = 64;
+
+/// The largest payload of a UDP datagram over IPv4, in bytes.
+const MAX_PAYLOAD: usize = 65_507;
+
+/// Nobody reads the output any more.
+#[derive(Debug)]
+pub(crate) struct OutputClosed;
+
+/// The agent, and what is still to be sent.
+pub(crate) struct Session {
+    agent: Agent,
+    connection: Connection,
+    held: VecDeque<String>,
+    output: Sender<String>,
+}
+
+/// What comes next.
+enum Next {
+    Event(Option<Event>),
+    Line(Option<Result<String, String>>),
+    Data(Option<usize>),
+}
+
+impl Session {
+    /// A session of an agent that has just been started.
+    pub(crate) fn new(agent: Agent, output: Sender<String>) -> Result<Self, floe::AgentError> {
+        let connection = agent.connection(Component::default())?;
+        Ok(Self { agent, connection, held: VecDeque::new(), output })
+    }
+
+    /// Talks until the input ends or says so; then the agent is closed.
+    pub(crate) async fn run(
+        mut self,
+        mut input: Receiver<Result<String, String>>,
+    ) -> Result<(), OutputClosed> {
+        let credentials = self.agent.local_credentials();
+        let (ufrag, pwd) = (credentials.ufrag().to_owned(), credentials.pwd().to_owned());
+        self.say(&Output::Credentials { ufrag, pwd }).await?;
+        self.say(&Output::State { state: State::Gathering }).await?;
+        let mut buffer = vec![0; usize::from(u16::MAX)];
+        // Once the agent has failed there is nothing more to receive.
+        let mut receiving = true;
+        loop {
+            let next = tokio::select! {
+                biased; // what happened is told before what was received because of it
+                event = self.agent.next_event() => Next::Event(event),
+                line = input.recv() => Next::Line(line),
+                received = self.connection.recv(&mut buffer), if receiving => Next::Data(received.ok()),
+            };
+            match next {
+                Next::Event(Some(event)) => self.take_event(event).await?,
+                Next::Line(Some(line)) => {
+                    if self.take_line(line).await?.is_break() {
+                        break;
+                    }
+                }
+                Next::Data(Some(len)) => {
+                    let data = String::from_utf8_lossy(buffer.get(..len).unwrap_or_default()).into_owned();
+                    self.say(&Output::Data { data }).await?;
+                }
+                Next::Data(None) => receiving = false,
+                Next::Event(None) | Next::Line(None) => break,
+            }
+        }
+        self.agent.close();
+        self.say(&Output::State { state: State::Closed }).await
+    }
+
+    async fn say(&self, output: &Output) -> Result<(), OutputClosed> {
+        self.output.send(output.to_line()).await.map_err(|_| OutputClosed)
+    }
+
+    // --- from the agent -------------------------------------------------------------------------------------------
+
+    async fn take_event(&mut self, event: Event) -> Result<(), OutputClosed> {
+        match event {
+            Event::LocalCandidate { candidate, .. } => self.say(&Output::candidate(&candidate)).await?,
+            Event::GatheringStateChanged(GatheringState::Complete) => {
+                self.say(&Output::EndOfCandidates).await?;
+            }
+            Event::GatheringProblem { server, address, failure } => {
+                let server = server.map_or_else(String::new, |server| format!(" from {server}"));
+                let address = address.map_or_else(String::new, |address| format!(" at {address}"));
+                remark(&format!("gathering{server}{address}: {failure}"));
+            }
+            Event::StateChanged(state) => self.take_state(state).await?,
+            Event::SelectedPairChanged { pair, .. } => {
+                self.say(&Output::selected_pair(&pair.local, &pair.remote)).await?;
+            }
+            _ => {}
+        }
+        self.send_held().await
+    }
+
+    async fn take_state(&mut self, state: ConnectionState) -> Result<(), OutputClosed> {
+        match State::of(state) {
+            // It is said at the very end.
+            None | Some(State::Closed) => Ok(()),
+            Some(state) => self.say(&Output::State { state }).await,
+        }
+    }
+
+    // --- from the script ------------------------------------------------------------------------------------------
+
+    async fn take_line(
+        &mut self,
+        line: Result<String, String>,
+    ) -> Result<std::ops::ControlFlow<()>, OutputClosed> {
+        let done = match line.and_then(|line| Input::parse(&line)) {
+            Ok(Input::Close) => return Ok(std::ops::ControlFlow::Break(())),
+            Ok(Input::Send { data }) => {
+                self.send(data).await?;
+                Ok(())
+            }
+            Ok(Input::RemoteCredentials { ufrag, pwd }) => self.set_credentials(&ufrag, &pwd),
+            Ok(Input::RemoteCandidate { candidate }) => self.add_candidate(&candidate),
+            Ok(Input::RemoteEndOfCandidates) => self.end_of_candidates(),
+            Err(fault) => Err(fault),
+        };
+        if let Err(message) = done {
+            self.say(&Output::error(message)).await?;
+        }
+        Ok(std::ops::ControlFlow::Continue(()))
+    }
+
+    fn set_credentials(&self, ufrag: &str, pwd: &str) -> Result<(), String> {
+        let credentials =
+            Credentials::new(ufrag, pwd).map_err(|error| format!("remote-credentials: {error}"))?;
+        self.agent.set_remote_credentials(credentials).map_err(|error| format!("remote-credentials: {error}"))
+    }
+
+    /// An empty line means the end of candidates, as in `RTCIceCandidate`. A candidate of a kind that the agent does not
+    /// speak is no error: it is for others.
+    fn add_candidate(&self, line: &str) -> Result<(), String> {
+        if line.is_empty() {
+            return self.end_of_candidates();
+        }
+        let candidate: Candidate = match line.parse() {
+            Ok(candidate) => candidate,
+            Err(error) if error.is_ignorable() => {
+                remark(&format!("remote candidate ignored: {error}"));
+                return Ok(());
+            }
+            Err(error) => return Err(format!("remote-candidate: {error}")),
+        };
+        match self.agent.add_remote_candidate(&candidate) {
+            Ok(floe::AddedCandidate::Ignored(why)) => {
+                remark(&format!("remote candidate ignored: {why}"));
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(format!("remote-candidate: {error}")),
+        }
+    }
+
+    fn end_of_candidates(&self) -> Result<(), String> {
+        self.agent.end_of_remote_candidates().map_err(|error| format!("remote-end-of-candidates: {error}"))
+    }
+
+    // --- to the peer ----------------------------------------------------------------------------------------------
+
+    /// Sends, or keeps what is to be sent until there is a path.
+    async fn send(&mut self, data: String) -> Result<(), OutputClosed> {
+        if data.len() > MAX_PAYLOAD {
+            return self.not_sent(SendError::TooLarge).await;
+        }
+        if self.held.len() >= MAX_HELD {
+            return self
+                .say(&Output::error(format!("send: {MAX_HELD} are waiting for the connection already")))
+                .await;
+        }
+        self.held.push_back(data);
+        self.send_held().await
+    }
+
+    /// Sends what was kept, in its order.
+    async fn send_held(&mut self) -> Result<(), OutputClosed> {
+        while let Some(data) = self.held.front() {
+            match self.connection.send(data.as_bytes()).await {
+                Ok(()) => {}
+                Err(SendError::NotConnected) if self.agent.state() != ConnectionState::Failed => {
+                    return Ok(());
+                }
+                Err(error) => self.not_sent(error).await?,
+            }
+            self.held.pop_front();
+        }
+        Ok(())
+    }
+
+    async fn not_sent(&self, error: SendError) -> Result<(), OutputClosed> {
+        self.say(&Output::error(format!("send: {error}"))).await
+    }
+}
+
+/// What may help a person and is no part of the protocol.
+fn remark(text: &str) {
+    let _ = writeln!(io::stderr(), "floe: {text}");
+}

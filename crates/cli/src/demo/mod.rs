@@ -1,0 +1,75 @@
+//! `floe demo`: two agents find each other, on this machine or behind simulated NATs.
+
+mod simulated;
+mod story;
+mod verdict;
+
+use floe_netsim::NatType;
+
+use crate::failure::Outcome;
+
+use simulated::Plan;
+
+/// Watch two agents find each other
+///
+/// Two ICE agents on this machine gather candidates with the help of an embedded
+/// STUN server, trickle them to each other, check the pairs, nominate one and
+/// exchange data over it. Shown are the candidates, the pairs with their states,
+/// the selected pair, the time to the first byte, the round-trip time and the
+/// throughput. Nothing leaves this machine.
+///
+/// With --nat-a or --nat-b the same happens in a simulated network on virtual
+/// time, with a NAT or firewall before each agent, and the result is compared with
+/// what an oracle says from the topology alone.
+///
+/// Exit status: 0 if they connect; 1 if not, or if the oracle was wrong.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment, after_help = NAT_TYPES, group = clap::ArgGroup::new("nat").multiple(true).required(true))]
+pub(crate) struct Args {
+    /// What is before the first agent (see below);
+    /// none if only --nat-b is given
+    #[arg(long, value_name = "TYPE", group = "nat", verbatim_doc_comment)]
+    nat_a: Option<NatType>,
+
+    /// What is before the second agent
+    #[arg(long, value_name = "TYPE", group = "nat")]
+    nat_b: Option<NatType>,
+
+    /// Show every packet in a message-sequence chart
+    /// (simulated network only)
+    #[arg(long, requires = "nat", verbatim_doc_comment)]
+    chart: bool,
+
+    /// Seed of the simulation: the same seed gives the same
+    /// run, packet by packet
+    #[arg(long, value_name = "N", requires = "nat", default_value_t = 1, verbatim_doc_comment)]
+    seed: u64,
+}
+
+const NAT_TYPES: &str = "\
+Types for --nat-a and --nat-b:
+  none                  public addresses, nothing in between
+  firewall              public addresses behind a stateful firewall
+  blocked               a router that passes no UDP
+  full-cone             eim-eif-preserving
+  restricted-cone       eim-adf-preserving
+  port-restricted-cone  eim-apdf-preserving: the NAT of most homes
+  symmetric             apdm-apdf-random: some companies and mobile networks
+  MAPPING-FILTERING[-PORTS], any class of RFC 4787:
+    MAPPING    eim, adm, apdm: the external port depends on nothing, on the
+               address, or on address and port of the destination
+    FILTERING  eif, adf, apdf: let in are packets from anywhere, from addresses,
+               or from addresses and ports that were sent to
+    PORTS      preserving (default), sequential, random
+
+Examples:
+  floe demo
+  floe demo --nat-a port-restricted-cone --nat-b symmetric --chart
+  floe demo --nat-a apdm-adf-random --nat-b eim-eif --seed 7";
+
+/// Runs `floe demo`.
+pub(crate) fn run(args: &Args) -> Outcome {
+    let Args { nat_a, nat_b, chart, seed } = *args;
+    let nat = |given: Option<NatType>| given.unwrap_or(NatType::None);
+    simulated::run(&Plan { nats: [nat(nat_a), nat(nat_b)], seed, chart })
+}

@@ -1,0 +1,252 @@
+//! The demo in a simulated network, on virtual time.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use floe::ice::{
+    Component, Config, ConnectionState, Event as AgentEvent, GatheringFailure, PairInfo, Role, ServerAddress,
+};
+use floe::stun::Time;
+use floe_netsim::ice::IcePeer;
+use floe_netsim::{Handle, Link, NatType, Network, Site, Verdict};
+
+use crate::failure::{Failure, Outcome};
+use crate::output;
+
+use super::story::{End, Moment, NAMES, PairRow, What, short};
+use super::verdict;
+
+/// What to simulate.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    /// What is before each agent.
+    pub(crate) nats: [NatType; 2],
+    pub(crate) seed: u64,
+    /// Show every packet.
+    pub(crate) chart: bool,
+}
+
+/// One-way delay across the Internet.
+const INTERNET: Duration = Duration::from_millis(20);
+/// One-way delay between a host and its router.
+const ACCESS: Duration = Duration::from_millis(5);
+/// One-way delay of the signalling.
+const SIGNALLING: Duration = Duration::from_millis(50);
+/// By then an agent without a path has given up: its patience (RFC 8863 §4) is 39.5 s.
+const LIMIT: Duration = Duration::from_secs(60);
+/// The STUN server's name in the simulated network, and its port (RFC 8489 §8.1).
+const STUN_NAME: &str = "stun.example";
+const STUN_PORT: u16 = 3478;
+/// What is sent back and forth.
+const PING: &[u8] = b"ping";
+const PONG: &[u8] = b"pong";
+
+/// Runs the plan and tells how it went.
+pub(crate) fn run(plan: &Plan) -> Outcome {
+    let mut run = Run::new(plan).map_err(|error| Failure::Failed(error.to_string()))?;
+    run.play();
+    output::print(&run.report(plan))?;
+    run.outcome(plan)
+}
+
+/// A network with two agents in it.
+struct Run {
+    net: Network,
+    peers: [Handle<IcePeer>; 2],
+    verdict: Verdict,
+    /// When the first byte arrived, and how long an answer took.
+    data: Option<(Duration, Duration)>,
+}
+
+impl Run {
+    fn new(plan: &Plan) -> Result<Self, Box<dyn std::error::Error>> {
+        let mut net = Network::new(plan.seed);
+        net.set_segment_link(net.internet(), Link::delay(INTERNET))?;
+        net.set_signal_delay(SIGNALLING);
+        let server = net.add_stun_server("stun", &Site::public())?;
+        let addresses = net.get(server).map_or_else(Vec::new, |server| server.addresses().to_vec());
+        net.set_name(STUN_NAME, addresses.iter().map(SocketAddr::ip).collect(), Duration::ZERO);
+        let mut add = |who: usize, role| {
+            let mut config = Config::new(net.derive_seed());
+            config.role = role;
+            config.gather.servers = vec![ServerAddress::Name { host: STUN_NAME.to_owned(), port: STUN_PORT }];
+            let site = Site::behind(plan.nats[who]).link(Link::delay(ACCESS));
+            net.add_ice_peer(NAMES[who], &site, config)
+        };
+        let peers = [add(0, Role::Controlling)?, add(1, Role::Controlled)?];
+        let [a, b] = peers.map(|peer| net.host_of(peer));
+        let verdict = a.zip(b).map_or(Verdict::No, |(a, b)| net.direct_path(a, b));
+        Ok(Self { net, peers, verdict, data: None })
+    }
+
+    /// Connects and sends, as soon as data may flow, which is before anything is nominated (RFC 8445 §12.1).
+    fn play(&mut self) {
+        let [alice, bob] = self.peers;
+        self.net.connect_ice(alice, bob);
+        let has_path = |net: &Network| {
+            let states = [alice, bob].map(|peer| state(net, peer));
+            states.contains(&ConnectionState::Failed) || can_send(net, alice) && can_send(net, bob)
+        };
+        self.net.run_until(LIMIT, has_path);
+        self.data = self.exchange();
+        let is_over = |net: &Network, peer| {
+            matches!(state(net, peer), ConnectionState::Completed | ConnectionState::Failed)
+        };
+        self.net.run_until(LIMIT, |net| is_over(net, alice) && is_over(net, bob));
+    }
+
+    fn exchange(&mut self) -> Option<(Duration, Duration)> {
+        let [alice, bob] = self.peers;
+        let sent = self.net.now();
+        self.send(alice, PING)?;
+        self.net.run_until(LIMIT, |net| received(net, bob) > 0);
+        let first = self.net.get(bob)?.received().first()?.time;
+        self.send(bob, PONG)?;
+        self.net.run_until(LIMIT, |net| received(net, alice) > 0);
+        let answered = self.net.get(alice)?.received().first()?.time;
+        Some((first - Time::ZERO, answered - sent))
+    }
+
+    fn send(&mut self, peer: Handle<IcePeer>, payload: &[u8]) -> Option<()> {
+        self.net.with(peer, |peer, now| peer.send(Component::default(), payload, now).ok())?
+    }
+
+    fn connected(&self) -> bool {
+        self.peers.iter().all(|&peer| state(&self.net, peer) == ConnectionState::Completed)
+    }
+
+    fn report(&self, plan: &Plan) -> String {
+        let [a, b] = plan.nats.map(place);
+        let mut text = format!(
+            "simulated network: {} {a}, {} {b}; seed {}\n{} ms across the Internet one way, {} ms to each router, \
+             a STUN server in between\nthe oracle says: {}\n\n",
+            NAMES[0],
+            NAMES[1],
+            plan.seed,
+            INTERNET.as_millis(),
+            ACCESS.as_millis(),
+            verdict::say(&self.verdict)
+        );
+        // Writing to a string cannot fail.
+        for moment in self.story() {
+            let _ = writeln!(text, "{moment}");
+        }
+        for (name, peer) in NAMES.iter().zip(self.peers) {
+            let Some(peer) = self.net.get(peer) else { continue };
+            let _ = writeln!(text, "\n{name}, {}: {}", peer.agent().role(), peer.agent().state());
+            for pair in peer.agent().pairs() {
+                let _ = writeln!(text, "  {}", row(peer, &pair));
+            }
+        }
+        if plan.chart {
+            let _ = write!(text, "\n{}", self.net.chart());
+        }
+        if let Some(ending) = self.ending() {
+            let _ = write!(text, "\n{ending}");
+        }
+        text
+    }
+
+    /// The result, when it is a good one.
+    fn ending(&self) -> Option<String> {
+        let peer = self.net.get(self.peers[0])?;
+        let pair = peer.agent().selected_pair(Component::default()).filter(|_| self.connected())?;
+        let mut text = format!("selected: {} -> {}\n", End(pair.local), End(pair.remote));
+        if let Some((first, rtt)) = self.data {
+            let _ =
+                writeln!(text, "first byte after {}, round trip {} (virtual time)", short(first), short(rtt));
+        }
+        Some(text)
+    }
+
+    fn outcome(&self, plan: &Plan) -> Outcome {
+        let connected = self.connected() && self.data.is_some();
+        if !verdict::agrees(&self.verdict, connected) {
+            let happened = if connected { "connected" } else { "did not connect" };
+            return Err(Failure::Failed(format!(
+                "the agents {happened}, but by the oracle {}: a bug; seed {}",
+                verdict::say(&self.verdict),
+                plan.seed
+            )));
+        }
+        if connected {
+            Ok(())
+        } else {
+            Err(Failure::Failed(format!("not connected: {}", verdict::why_not(plan.nats))))
+        }
+    }
+
+    /// What happened to both, in order.
+    fn story(&self) -> Vec<Moment> {
+        let mut story = Vec::new();
+        for (who, &handle) in self.peers.iter().enumerate() {
+            let Some(peer) = self.net.get(handle) else { continue };
+            let told =
+                peer.events().iter().filter_map(|&(at, event)| Some((at - Time::ZERO, tell(peer, event)?)));
+            story.extend(told.map(|(at, what)| Moment { at, who, what }));
+            let data = peer.received().iter().map(|data| {
+                let text = format!("data      {}", data.bytes.escape_ascii());
+                Moment { at: data.time - Time::ZERO, who, what: What::Data(text) }
+            });
+            story.extend(data);
+        }
+        story.sort_by_key(|moment| moment.at);
+        story
+    }
+}
+
+/// Where an agent is.
+fn place(nat: NatType) -> String {
+    match nat {
+        NatType::None => "directly on the Internet".to_owned(),
+        NatType::Firewall => "behind a firewall".to_owned(),
+        NatType::Blocked => "where UDP is blocked".to_owned(),
+        nat => format!("behind {nat}"),
+    }
+}
+
+fn state(net: &Network, peer: Handle<IcePeer>) -> ConnectionState {
+    net.get(peer).map_or(ConnectionState::Closed, |peer| peer.agent().state())
+}
+
+fn can_send(net: &Network, peer: Handle<IcePeer>) -> bool {
+    net.get(peer).is_some_and(|peer| peer.agent().send_path(Component::default()).is_ok())
+}
+
+fn received(net: &Network, peer: Handle<IcePeer>) -> usize {
+    net.get(peer).map_or(0, |peer| peer.received().len())
+}
+
+fn row(peer: &IcePeer, pair: &PairInfo<'_>) -> PairRow {
+    let stats = peer.agent().pair_stats(pair.id).unwrap_or_default();
+    PairRow {
+        local: pair.local.clone(),
+        remote: pair.remote.clone(),
+        state: pair.state,
+        nominated: pair.nominated,
+        selected: pair.selected,
+        rtt: stats.current_round_trip_time,
+    }
+}
+
+/// What an event means, if it is of interest.
+fn tell(peer: &IcePeer, event: AgentEvent) -> Option<What> {
+    let agent = peer.agent();
+    Some(match event {
+        AgentEvent::LocalCandidate(id) => What::Found(agent.local_candidate(id)?.clone()),
+        AgentEvent::GatheringProblem { failure: GatheringFailure::ServerTimeout, address, .. } => {
+            let from = address.map_or_else(String::new, |address| format!(" (asked from {address})"));
+            What::Problem(format!("the STUN server did not answer{from}"))
+        }
+        AgentEvent::GatheringProblem { failure, .. } => What::Problem(failure.to_string()),
+        AgentEvent::RemoteCandidateDiscovered(id) => What::Learned(agent.remote_candidate(id)?.clone()),
+        AgentEvent::StateChanged(state) => What::State(state),
+        AgentEvent::RoleChanged(role) => What::Role(role),
+        AgentEvent::SelectedPairChanged { pair, reason, .. } => {
+            let pair = agent.pair(pair)?;
+            What::Selected { local: pair.local.clone(), remote: pair.remote.clone(), reason }
+        }
+        _ => return None,
+    })
+}

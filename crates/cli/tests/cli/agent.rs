@@ -1,0 +1,222 @@
+//! `floe agent`: what a script sees.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::program::floe;
+
+/// How long a line may take. It takes milliseconds; the rest is for a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running agent on loopback.
+struct Agent {
+    child: Child,
+    input: Option<ChildStdin>,
+    lines: Receiver<Value>,
+}
+
+impl Agent {
+    fn start(arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_floe"));
+        command.args(["agent", "--bind", "127.0.0.1"]).args(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("the program was built");
+        let input = child.stdin.take();
+        let output = BufReader::new(child.stdout.take().expect("a pipe was asked for"));
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            for line in output.lines() {
+                let line = line.expect("the output is UTF-8");
+                let line = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, input, lines }
+    }
+
+    fn say_raw(&mut self, line: &str) {
+        let input = self.input.as_mut().expect("the input is open");
+        writeln!(input, "{line}").and_then(|()| input.flush()).expect("the agent reads");
+    }
+
+    fn say(&mut self, line: &Value) {
+        self.say_raw(&line.to_string());
+    }
+
+    fn next(&self) -> Value {
+        self.lines.recv_timeout(PATIENCE).expect("the agent says something")
+    }
+
+    /// The next line of this type; what comes before it is passed over.
+    fn next_of(&self, kind: &str) -> Value {
+        std::iter::repeat_with(|| self.next()).find(|line| line["type"] == kind).expect("there is no end")
+    }
+
+    /// Reads until the end of candidates, and gives what a peer is to be told.
+    fn description(&self) -> Vec<Value> {
+        let credentials = self.next();
+        assert_eq!(credentials["type"], "credentials");
+        let mut said = vec![
+            json!({"type": "remote-credentials", "ufrag": credentials["ufrag"], "pwd": credentials["pwd"]}),
+        ];
+        assert_eq!(self.next(), json!({"type": "state", "state": "gathering"}));
+        loop {
+            let line = self.next();
+            match line["type"].as_str() {
+                Some("candidate") => {
+                    said.push(json!({"type": "remote-candidate", "candidate": line["candidate"]}));
+                }
+                Some("end-of-candidates") => {
+                    said.push(json!({"type": "remote-end-of-candidates"}));
+                    return said;
+                }
+                _ => panic!("not to be said while gathering: {line}"),
+            }
+        }
+    }
+
+    fn wait_for_state(&self, state: &str) {
+        while self.next_of("state")["state"] != state {}
+    }
+
+    /// What it still says, which ends with "closed", after which it exits with status 0.
+    fn last_words(mut self) -> Vec<Value> {
+        let said: Vec<Value> = std::iter::from_fn(|| self.lines.recv_timeout(PATIENCE).ok()).collect();
+        assert_eq!(said.last(), Some(&json!({"type": "state", "state": "closed"})), "{said:?}");
+        assert!(self.child.wait().expect("it ends").success());
+        said
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // It fails if it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Two agents that know of each other.
+fn introduced() -> [Agent; 2] {
+    let mut agents = [Agent::start(&["--controlling"]), Agent::start(&["--controlled"])];
+    let descriptions = agents.each_ref().map(Agent::description);
+    for (agent, description) in agents.iter_mut().rev().zip(&descriptions) {
+        description.iter().for_each(|line| agent.say(line));
+    }
+    agents
+}
+
+#[test]
+fn two_agents_connect_and_exchange_any_text() {
+    let [mut a, mut b] = introduced();
+    for agent in [&a, &b] {
+        agent.wait_for_state("connected");
+    }
+    let texts = ["first", "é ✓ 𝄞", "\"quoted\" \\ \t\r\n", "", &"x".repeat(1200)];
+    for text in texts {
+        a.say(&json!({"type": "send", "data": text}));
+        assert_eq!(b.next_of("data")["data"], *text);
+        b.say(&json!({"type": "send", "data": text}));
+        assert_eq!(a.next_of("data")["data"], *text);
+    }
+    a.say(&json!({"type": "close"}));
+    a.last_words();
+    b.input = None;
+    b.last_words();
+}
+
+#[test]
+fn both_select_the_same_pair() {
+    let agents = introduced();
+    let [a, b] = agents.each_ref().map(|agent| agent.next_of("selected-pair"));
+    assert_eq!((&a["local"], &a["remote"]), (&b["remote"], &b["local"]));
+    assert!(a["local"].as_str().is_some_and(|line| line.starts_with("candidate:")), "{a}");
+    for agent in &agents {
+        agent.wait_for_state("completed");
+    }
+}
+
+#[test]
+fn what_is_sent_too_early_arrives_in_order_when_there_is_a_path() {
+    let mut agents = [Agent::start(&["--controlling"]), Agent::start(&[])];
+    let descriptions = agents.each_ref().map(Agent::description);
+    for number in 0..65 {
+        agents[0].say(&json!({"type": "send", "data": format!("{number}")}));
+    }
+    let refused = agents[0].next();
+    assert_eq!(refused["message"], "send: 64 are waiting for the connection already");
+    for (agent, description) in agents.iter_mut().rev().zip(&descriptions) {
+        description.iter().for_each(|line| agent.say(line));
+    }
+    for number in 0..64 {
+        assert_eq!(agents[1].next_of("data")["data"], format!("{number}"));
+    }
+}
+
+#[test]
+fn a_bad_line_is_answered_and_the_agent_goes_on() {
+    let mut agent = Agent::start(&[]);
+    agent.description();
+    let candidate = |line: &str| json!({"type": "remote-candidate", "candidate": line}).to_string();
+    let send = |size: usize| json!({"type": "send", "data": "x".repeat(size)}).to_string();
+    for (line, expected) in [
+        ("nonsense", "not a JSON object"),
+        (r#"{"type":"sing"}"#, "unknown variant `sing`"),
+        (r#"{"type":"send"}"#, "missing field `data`"),
+        (r#"{"type":"remote-credentials","ufrag":"a","pwd":"b"}"#, "remote-credentials: "),
+        (&candidate("candidate:1 1 UDP"), "remote-candidate: candidate line: "),
+        (&send(65_508), "send: the datagram is too large"),
+        (&"x".repeat(2 << 20), "a line of more than 1048576 bytes"),
+    ] {
+        agent.say_raw(line);
+        let error = agent.next();
+        assert_eq!(error["type"], "error", "{error}");
+        assert!(error["message"].as_str().is_some_and(|said| said.starts_with(expected)), "{error}");
+    }
+    // Candidates for others are no errors, and neither is an empty line.
+    agent.say_raw(&candidate("candidate:1 1 UDP 5 1f4712db.local 7 typ host"));
+    agent.say_raw(&candidate("candidate:1 1 SCTP 5 192.0.2.1 7 typ host"));
+    agent.say_raw("");
+    agent.say(&json!({"type": "close"}));
+    assert_eq!(agent.last_words().len(), 1);
+}
+
+#[test]
+fn the_end_of_the_input_ends_it() {
+    let mut agent = Agent::start(&["--controlled"]);
+    agent.description();
+    agent.input = None;
+    assert_eq!(agent.last_words().len(), 1);
+}
+
+#[test]
+fn changed_credentials_are_refused_and_repeated_ones_are_not() {
+    let mut agent = Agent::start(&[]);
+    agent.description();
+    let credentials =
+        |ufrag| json!({"type": "remote-credentials", "ufrag": ufrag, "pwd": "abcdefghijklmnopqrstuv"});
+    agent.say(&credentials("abcd"));
+    agent.say(&credentials("abcd"));
+    agent.say(&credentials("efgh"));
+    let message = agent.next_of("error")["message"].to_string();
+    assert!(message.contains("the peer's credentials are set already"), "{message}");
+}
+
+#[test]
+fn wrong_arguments_are_explained() {
+    assert!(floe(&["agent", "--controlling", "--controlled"]).error(2).contains("cannot be used with"));
+    assert!(floe(&["agent", "--stun", "stun:"]).error(2).contains("not a STUN server: \"stun:\""));
+    assert!(floe(&["agent", "--bind", "0.0.0.0"]).error(2).contains("cannot bind to 0.0.0.0"));
+    assert!(
+        floe(&["agent", "--bind", "localhost"])
+            .error(2)
+            .contains("invalid value 'localhost' for '--bind <IP>'")
+    );
+}
