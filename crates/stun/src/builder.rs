@@ -5,24 +5,53 @@ use core::marker::PhantomData;
 
 use crate::attribute::{Attribute, AttributeType, RawAttribute};
 use crate::error::EncodeError;
+use crate::fingerprint::fingerprint;
 use crate::header::{
     Class, HEADER_LEN, MAGIC_COOKIE, MAX_BODY_LEN, Method, TransactionId, message_type, padded,
 };
+use crate::hmac::{Hash, Hmac};
 use crate::integrity::IntegrityAlgorithm;
 use crate::key::Key;
-use crate::message::FINGERPRINT_XOR;
 
 /// The stages a [`MessageBuilder`] goes through.
 pub mod stage {
+    /// A stage; there are no others.
+    pub trait Stage: private::Stage {}
+
     /// Attributes can be added.
     #[derive(Debug)]
     pub enum Open {}
+
     /// The integrity attributes are in place: only FINGERPRINT may follow (RFC 8489 §14.7).
     #[derive(Debug)]
     pub enum Sealed {}
+
     /// FINGERPRINT is in place: nothing may follow (RFC 8489 §14.7).
     #[derive(Debug)]
     pub enum Closed {}
+
+    impl Stage for Open {}
+    impl Stage for Sealed {}
+    impl Stage for Closed {}
+
+    mod private {
+        pub trait Stage {
+            /// Whether the length field is final already.
+            const HAS_LENGTH: bool;
+        }
+
+        impl Stage for super::Open {
+            const HAS_LENGTH: bool = false;
+        }
+
+        impl Stage for super::Sealed {
+            const HAS_LENGTH: bool = false;
+        }
+
+        impl Stage for super::Closed {
+            const HAS_LENGTH: bool = true;
+        }
+    }
 }
 
 /// Writes a message into a buffer of the caller's.
@@ -153,7 +182,7 @@ impl<'b> MessageBuilder<'b> {
         if reserved {
             return self.fail(EncodeError::ReservedAttribute(kind));
         }
-        if let Some(value) = self.claim(kind, len)
+        if let Some((_, value)) = self.claim(kind, len)
             && let Err(error) = encode(value)
         {
             self.fail(error);
@@ -181,31 +210,22 @@ impl<'b> MessageBuilder<'b> {
 
     #[inline]
     fn seal(&mut self, key: &Key, algorithm: IntegrityAlgorithm) {
-        // §14.5: the length field counts up to the end of the integrity attribute.
-        let Some(length) = self.body_len(algorithm.attribute_len()) else {
-            return self.fail(EncodeError::MessageTooLong);
-        };
-        let Some(covered) = self.out.get(..self.len) else {
-            return self.fail(EncodeError::BufferTooSmall);
-        };
         match algorithm {
-            IntegrityAlgorithm::Sha1 => {
-                let tag = key.sha1.of_message(covered, length);
-                self.put_tag(AttributeType::MESSAGE_INTEGRITY, &tag);
-            }
-            IntegrityAlgorithm::Sha256 => {
-                let tag = key.sha256.of_message(covered, length);
-                self.put_tag(AttributeType::MESSAGE_INTEGRITY_SHA256, &tag);
-            }
+            IntegrityAlgorithm::Sha1 => self.put_tag(AttributeType::MESSAGE_INTEGRITY, &key.sha1),
+            IntegrityAlgorithm::Sha256 => self.put_tag(AttributeType::MESSAGE_INTEGRITY_SHA256, &key.sha256),
         }
     }
 
     #[inline]
-    fn put_tag<const W: usize>(&mut self, kind: AttributeType, tag: &[u32; W]) {
-        if let Some(value) = self.claim(kind, 4 * W) {
-            for (slot, word) in value.as_chunks_mut().0.iter_mut().zip(tag) {
-                *slot = word.to_be_bytes();
-            }
+    fn put_tag<H: Hash<W>, const W: usize>(&mut self, kind: AttributeType, hmac: &Hmac<H, W>) {
+        // §14.5: the length field counts up to the end of the integrity attribute.
+        let Some(length) = self.body_len(4 + 4 * W) else {
+            return self.fail(EncodeError::MessageTooLong);
+        };
+        if let Some((covered, value)) = self.claim(kind, 4 * W)
+            && let Some(value) = value.as_chunks_mut().0.first_chunk_mut::<W>()
+        {
+            *value = hmac.of_message(covered, length).map(u32::to_be_bytes);
         }
     }
 }
@@ -228,7 +248,7 @@ impl<'b> MessageBuilder<'b, stage::Sealed> {
     }
 }
 
-impl<'b, S> MessageBuilder<'b, S> {
+impl<'b, S: stage::Stage> MessageBuilder<'b, S> {
     /// Completes the header and returns the length of the message in bytes.
     ///
     /// # Errors
@@ -236,7 +256,9 @@ impl<'b, S> MessageBuilder<'b, S> {
     /// The first [`EncodeError`] that occurred; the contents of the buffer are then of no use.
     #[inline]
     pub fn finish(mut self) -> Result<usize, EncodeError> {
-        self.put_length();
+        if !S::HAS_LENGTH {
+            self.put_length();
+        }
         match self.error {
             None => Ok(self.len),
             Some(error) => Err(error),
@@ -245,21 +267,21 @@ impl<'b, S> MessageBuilder<'b, S> {
 
     #[inline]
     fn put_fingerprint(&mut self) {
-        let Some(value) = self.claim(AttributeType::FINGERPRINT, 4) else { return };
-        value.fill(0);
         // The CRC covers the length field, which counts FINGERPRINT too.
-        self.put_length();
-        let Some((message, [.., f0, f1, f2, f3])) =
-            self.out.get_mut(..self.len).and_then(|out| out.split_at_mut_checked(out.len() - 8))
-        else {
-            return;
+        let Some(length) = self.body_len(8) else {
+            return self.fail(EncodeError::MessageTooLong);
         };
-        [*f0, *f1, *f2, *f3] = (crc32fast::hash(message) ^ FINGERPRINT_XOR).to_be_bytes();
+        if let Some((covered, value)) = self.claim(AttributeType::FINGERPRINT, 4)
+            && let (Some(field), Ok(value)) = (covered.get_mut(2..4), <&mut [u8; 4]>::try_from(value))
+        {
+            field.copy_from_slice(&length.to_be_bytes());
+            *value = fingerprint(covered).to_be_bytes();
+        }
     }
 
-    /// Writes the header of an attribute and its padding, and returns where its value goes.
+    /// Writes the header of an attribute and its padding. Returns everything before it, and where its value goes.
     #[inline]
-    fn claim(&mut self, kind: AttributeType, len: usize) -> Option<&mut [u8]> {
+    fn claim(&mut self, kind: AttributeType, len: usize) -> Option<(&mut [u8], &mut [u8])> {
         let Ok(short_len) = u16::try_from(len) else {
             self.fail(EncodeError::AttributeTooLong(kind));
             return None;
@@ -270,7 +292,8 @@ impl<'b, S> MessageBuilder<'b, S> {
             return None;
         }
         self.len = end;
-        let (header, value) = self.out.get_mut(start..end)?.split_first_chunk_mut()?;
+        let (before, attribute) = self.out.get_mut(..end)?.split_at_mut_checked(start)?;
+        let (header, value) = attribute.split_first_chunk_mut()?;
         let ([k0, k1], [l0, l1]) = (kind.number().to_be_bytes(), short_len.to_be_bytes());
         *header = [k0, k1, l0, l1];
         if !len.is_multiple_of(4)
@@ -278,7 +301,7 @@ impl<'b, S> MessageBuilder<'b, S> {
         {
             *last = [0; 4];
         }
-        value.get_mut(..len)
+        Some((before, value.get_mut(..len)?))
     }
 
     /// What the length field says once `more` bytes have been added; `None` when it cannot say it.
@@ -305,7 +328,7 @@ impl<'b, S> MessageBuilder<'b, S> {
     }
 
     #[inline]
-    fn at_stage<T>(self) -> MessageBuilder<'b, T> {
+    fn at_stage<T: stage::Stage>(self) -> MessageBuilder<'b, T> {
         MessageBuilder {
             out: self.out,
             len: self.len,

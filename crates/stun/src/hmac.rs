@@ -4,6 +4,7 @@
 //! block functions are those of the `sha1` and `sha2` crates; the `hmac` crate is what the tests compare with.
 
 use core::marker::PhantomData;
+use core::slice::from_ref;
 
 /// Size in bytes of the blocks of SHA-1 and SHA-256.
 const BLOCK: usize = 64;
@@ -84,56 +85,83 @@ impl<H: Hash<W>, const W: usize> Hmac<H, W> {
 
     /// The HMAC of the STUN message that starts with `covered`, taken as if its length field were `length`
     /// (RFC 8489 §14.5). The result is in words, most significant byte first.
+    ///
+    /// Each algorithm has two callers, and a call of its own would cost them more than the work around the blocks.
+    #[inline(always)]
     pub(crate) fn of_message(&self, covered: &[u8], length: u16) -> [u32; W] {
         let mut state = self.inner;
-        let length = length.to_be_bytes();
-        let mut last = [0; BLOCK];
         match covered.split_first_chunk::<BLOCK>() {
-            Some((first, rest)) => {
-                let mut first = *first;
-                [first[2], first[3]] = length;
-                H::compress(&mut state, &[first]);
-                finish::<H, W>(&mut state, 2 * BLOCK, rest);
+            // A connectivity check is this long: both blocks in one call.
+            Some((first, rest)) if rest.len() < BLOCK - 8 => {
+                let mut blocks = [*first, [0; BLOCK]];
+                end_block(&mut blocks[1], rest, BLOCK + covered.len());
+                put_length_field(&mut blocks[0], length);
+                H::compress(&mut state, &blocks);
             }
-            None => {
-                last[..covered.len()].copy_from_slice(covered);
-                [last[2], last[3]] = length;
-                finish::<H, W>(&mut state, BLOCK, &last[..covered.len()]);
+            // And so long is the response to it.
+            None if covered.len() < BLOCK - 8 => {
+                let mut block = [0; BLOCK];
+                end_block(&mut block, covered, BLOCK + covered.len());
+                put_length_field(&mut block, length);
+                H::compress(&mut state, from_ref(&block));
             }
+            _ => absorb_long::<H, W>(&mut state, covered, length),
         }
         let mut tag = self.outer;
         let mut block = [0; BLOCK];
         put_words(&mut block, &state);
-        close(&mut block, W * 4, BLOCK + W * 4);
-        H::compress(&mut tag, &[block]);
+        block[W * 4] = 0x80;
+        put_bit_length(&mut block, BLOCK + W * 4);
+        H::compress(&mut tag, from_ref(&block));
         tag
+    }
+}
+
+/// The inner hash of a message of any length, the header's length field replaced.
+#[cold]
+fn absorb_long<H: Hash<W>, const W: usize>(state: &mut [u32; W], covered: &[u8], length: u16) {
+    let mut first = [0; BLOCK];
+    let (start, rest) = covered.split_at(covered.len().min(BLOCK));
+    first[..start.len()].copy_from_slice(start);
+    put_length_field(&mut first, length);
+    if rest.is_empty() {
+        finish::<H, W>(state, BLOCK, &first[..start.len()]);
+    } else {
+        H::compress(state, from_ref(&first));
+        finish::<H, W>(state, 2 * BLOCK, rest);
     }
 }
 
 /// Ends a hash: feeds `rest` and the padding (FIPS 180-4 §5.1.1) to a state that has absorbed `before` bytes.
 fn finish<H: Hash<W>, const W: usize>(state: &mut [u32; W], before: usize, rest: &[u8]) {
     let (blocks, tail) = rest.as_chunks();
-    if !blocks.is_empty() {
-        H::compress(state, blocks);
-    }
-    let mut last = [0; BLOCK];
-    last[..tail.len()].copy_from_slice(tail);
+    H::compress(state, blocks);
+    let total = before + rest.len();
     if tail.len() < BLOCK - 8 {
-        close(&mut last, tail.len(), before + rest.len());
-        H::compress(state, &[last]);
+        let mut block = [0; BLOCK];
+        end_block(&mut block, tail, total);
+        H::compress(state, from_ref(&block));
     } else {
-        last[tail.len()] = 0x80;
-        let mut end = [0; BLOCK];
-        put_bit_length(&mut end, before + rest.len());
-        H::compress(state, &[last, end]);
+        let mut blocks = [[0; BLOCK]; 2];
+        blocks[0][..tail.len()].copy_from_slice(tail);
+        blocks[0][tail.len()] = 0x80;
+        put_bit_length(&mut blocks[1], total);
+        H::compress(state, &blocks);
     }
 }
 
-/// Pads a block of which `used` bytes (fewer than 56) hold the end of a message of `total` bytes.
+/// Makes of zeros the last block of `total` hashed bytes, of which `tail` (fewer than 56) are in it.
 #[inline]
-fn close(block: &mut Block, used: usize, total: usize) {
-    block[used] = 0x80;
+fn end_block(block: &mut Block, tail: &[u8], total: usize) {
+    block[..tail.len()].copy_from_slice(tail);
+    block[tail.len()] = 0x80;
     put_bit_length(block, total);
+}
+
+/// Writes the length field of a STUN header (RFC 8489 §5).
+#[inline]
+fn put_length_field(block: &mut Block, length: u16) {
+    [block[2], block[3]] = length.to_be_bytes();
 }
 
 #[inline]

@@ -1,15 +1,16 @@
 //! Checking MESSAGE-INTEGRITY and MESSAGE-INTEGRITY-SHA256 (RFC 8489 §14.5, §14.6).
 
 use core::fmt;
-use core::hint::black_box;
 use core::ops::Deref;
 
 use subtle::ConstantTimeEq;
 
 use crate::error::IntegrityError;
 use crate::header::HEADER_LEN;
+use crate::hmac::{Hash, Hmac};
 use crate::key::Key;
 use crate::message::Message;
+use crate::walk::Word;
 
 /// Which of the two integrity attributes protects a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,16 +19,6 @@ pub enum IntegrityAlgorithm {
     Sha1,
     /// HMAC-SHA256 in MESSAGE-INTEGRITY-SHA256 (RFC 8489 §14.6).
     Sha256,
-}
-
-impl IntegrityAlgorithm {
-    /// Bytes that the attribute takes, its header included.
-    pub(crate) const fn attribute_len(self) -> usize {
-        match self {
-            Self::Sha1 => 4 + 20,
-            Self::Sha256 => 4 + 32,
-        }
-    }
 }
 
 /// A message whose integrity was verified; made by [`Message::verify`] and by nothing else.
@@ -100,37 +91,53 @@ impl<'a> Message<'a> {
     /// [`IntegrityError`] when there is no integrity attribute, or a truncated one, or one that does not match.
     pub fn verify(&self, key: &Key) -> Result<Verified<'a>, IntegrityError> {
         let trailer = self.trailer();
-        let (algorithm, offset) = match (trailer.integrity, trailer.integrity_sha256) {
-            (0, 0) => return Err(IntegrityError::Missing),
-            (offset, 0) => (IntegrityAlgorithm::Sha1, offset),
-            (_, offset) => (IntegrityAlgorithm::Sha256, offset),
+        let algorithm = match (trailer.integrity_sha256(), trailer.integrity()) {
+            (None, None) => return Err(IntegrityError::Missing),
+            (None, Some(at)) => {
+                check(&key.sha1, self.words(), at)?;
+                IntegrityAlgorithm::Sha1
+            }
+            (Some(at), _) => {
+                check_sha256(key, self.words(), at)?;
+                IntegrityAlgorithm::Sha256
+            }
         };
-        let (covered, attribute) =
-            self.as_bytes().split_at_checked(offset as usize).ok_or(IntegrityError::Missing)?;
-        let length = (covered.len() + algorithm.attribute_len() - HEADER_LEN) as u16;
-        let matches = match algorithm {
-            IntegrityAlgorithm::Sha1 => same(&key.sha1.of_message(covered, length), tag(attribute)?),
-            IntegrityAlgorithm::Sha256 => same(&key.sha256.of_message(covered, length), tag(attribute)?),
-        };
-        if matches { Ok(Verified { message: *self, algorithm }) } else { Err(IntegrityError::Mismatch) }
+        Ok(Verified { message: *self, algorithm })
     }
 }
 
-/// The `W` words of an integrity attribute; an error when its length field says otherwise.
-fn tag<const W: usize>(attribute: &[u8]) -> Result<&[[u8; 4]; W], IntegrityError> {
-    let ([_, _, l0, l1], value) = attribute.split_first_chunk().ok_or(IntegrityError::Truncated)?;
-    if usize::from(u16::from_be_bytes([*l0, *l1])) != 4 * W {
-        return Err(IntegrityError::Truncated);
+/// Kept apart, so that it does not weigh on what every connectivity check goes through.
+#[cold]
+fn check_sha256(key: &Key, words: &[Word], at: usize) -> Result<(), IntegrityError> {
+    match words.get(at) {
+        Some([_, _, 0, 32]) => check(&key.sha256, words, at),
+        _ => Err(IntegrityError::Truncated),
     }
-    value.as_chunks().0.first_chunk().ok_or(IntegrityError::Truncated)
+}
+
+/// Checks the integrity attribute that starts at word `at` and whose value has `W` words.
+#[inline]
+fn check<H: Hash<W>, const W: usize>(
+    hmac: &Hmac<H, W>,
+    words: &[Word],
+    at: usize,
+) -> Result<(), IntegrityError> {
+    let Some((covered, [_, value @ ..])) = words.split_at_checked(at) else {
+        return Err(IntegrityError::Missing);
+    };
+    let received = value.first_chunk::<W>().ok_or(IntegrityError::Missing)?;
+    // §14.5: the length field counts up to the end of the integrity attribute.
+    let length = 4 * (at + 1 + W) - HEADER_LEN;
+    let computed = hmac.of_message(covered.as_flattened(), length as u16);
+    if same(&computed, received) { Ok(()) } else { Err(IntegrityError::Mismatch) }
 }
 
 /// Compares without revealing where the difference is: every word counts, and one comparison decides.
 #[inline]
-fn same<const W: usize>(computed: &[u32; W], received: &[[u8; 4]; W]) -> bool {
+fn same<const W: usize>(computed: &[u32; W], received: &[Word; W]) -> bool {
     let mut difference = 0;
     for (computed, received) in computed.iter().zip(received) {
-        difference |= black_box(computed ^ u32::from_be_bytes(*received));
+        difference |= computed ^ u32::from_be_bytes(*received);
     }
     difference.ct_eq(&0).into()
 }

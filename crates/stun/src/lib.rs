@@ -74,6 +74,7 @@ mod classify;
 #[cfg(feature = "std")]
 mod clock;
 mod error;
+mod fingerprint;
 mod header;
 mod hmac;
 mod integrity;
@@ -82,6 +83,7 @@ mod message;
 mod nonce;
 mod retransmission;
 mod time;
+mod walk;
 
 pub use attribute::{Attribute, AttributeType, RawAttribute};
 pub use builder::{MessageBuilder, stage};
@@ -93,7 +95,8 @@ pub use error::{DecodeError, EncodeError, IntegrityError};
 pub use header::{Class, HEADER_LEN, MAGIC_COOKIE, MAX_BODY_LEN, Method, TransactionId};
 pub use integrity::{IntegrityAlgorithm, Verified};
 pub use key::Key;
-pub use message::{Attributes, Message};
+pub use message::Message;
 pub use nonce::SecurityFeatures;
 pub use retransmission::{RetransmissionSchedule, RetransmissionStep};
 pub use time::Time;
+pub use walk::Attributes;

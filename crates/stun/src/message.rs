@@ -2,12 +2,11 @@
 
 use core::fmt;
 
-use crate::attribute::{Attribute, AttributeType, RawAttribute};
+use crate::attribute::{Attribute, AttributeType};
 use crate::error::DecodeError;
-use crate::header::{self, Class, HEADER_LEN, MAGIC_COOKIE, Method, TransactionId, padded};
-
-/// XORed to the CRC-32 in FINGERPRINT (RFC 8489 §14.7).
-pub(crate) const FINGERPRINT_XOR: u32 = 0x5354_554E;
+use crate::fingerprint::fingerprint;
+use crate::header::{self, Class, HEADER_LEN, MAGIC_COOKIE, Method, TransactionId};
+use crate::walk::{Attributes, Trailer, Word};
 
 /// A STUN message, as a view of the bytes it came in.
 ///
@@ -53,18 +52,8 @@ pub(crate) const FINGERPRINT_XOR: u32 = 0x5354_554E;
 #[derive(Clone, Copy)]
 pub struct Message<'a> {
     /// Header and attributes, to the end that the length field gives.
-    bytes: &'a [u8],
+    words: &'a [Word],
     trailer: Trailer,
-}
-
-/// Where the attributes are that protect the message. Zero means absent: no attribute starts inside the header.
-#[derive(Clone, Copy)]
-pub(crate) struct Trailer {
-    /// Where the first of the three starts, or the message ends.
-    start: u32,
-    pub(crate) integrity: u32,
-    pub(crate) integrity_sha256: u32,
-    pub(crate) fingerprint: u32,
 }
 
 impl<'a> Message<'a> {
@@ -106,18 +95,22 @@ impl<'a> Message<'a> {
         }
     }
 
+    #[inline]
     fn from_frame(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let trailer = find_trailer(bytes)?;
-        if trailer.fingerprint != 0 {
-            check_fingerprint(bytes, trailer.fingerprint as usize)?;
+        let (words, _) = bytes.as_chunks();
+        let trailer = Trailer::find(words)?;
+        if let Some(at) = trailer.fingerprint() {
+            check_fingerprint(words, at)?;
         }
-        Ok(Self { bytes, trailer })
+        Ok(Self { words, trailer })
     }
 
+    #[inline]
     fn header(&self) -> &'a [u8; HEADER_LEN] {
-        self.bytes.first_chunk().unwrap_or(&[0; HEADER_LEN])
+        self.as_bytes().first_chunk().unwrap_or(&[0; HEADER_LEN])
     }
 
+    #[inline]
     fn message_type(&self) -> u16 {
         let &[high, low, ..] = self.header();
         u16::from_be_bytes([high, low])
@@ -148,19 +141,23 @@ impl<'a> Message<'a> {
     /// The bytes of the message, from its header to the end of its last attribute.
     #[must_use]
     pub const fn as_bytes(&self) -> &'a [u8] {
-        self.bytes
+        self.words.as_flattened()
     }
 
     /// Whether the message carries a FINGERPRINT, which then is correct.
     #[must_use]
     pub const fn has_fingerprint(&self) -> bool {
-        self.trailer.fingerprint != 0
+        self.trailer.fingerprint().is_some()
     }
 
     /// Whether the message carries MESSAGE-INTEGRITY or MESSAGE-INTEGRITY-SHA256, correct or not.
     #[must_use]
     pub const fn has_integrity(&self) -> bool {
-        self.trailer.integrity != 0 || self.trailer.integrity_sha256 != 0
+        self.trailer.integrity().is_some() || self.trailer.integrity_sha256().is_some()
+    }
+
+    pub(crate) const fn words(&self) -> &'a [Word] {
+        self.words
     }
 
     pub(crate) const fn trailer(&self) -> &Trailer {
@@ -171,8 +168,7 @@ impl<'a> Message<'a> {
     #[must_use]
     #[inline]
     pub fn attributes(&self) -> Attributes<'a> {
-        let end = self.trailer.start as usize;
-        Attributes { rest: self.bytes.get(HEADER_LEN..end).unwrap_or_default(), message: *self, trailer: 0 }
+        Attributes::new(self.words, &self.trailer)
     }
 
     /// The first attribute of type `A`: with few exceptions only the first counts (RFC 8489 §14).
@@ -199,14 +195,9 @@ impl<'a> Message<'a> {
         &self,
         known: &'k [AttributeType],
     ) -> impl Iterator<Item = AttributeType> + use<'a, 'k> {
-        let body = Attributes { trailer: 3, ..self.attributes() };
-        body.map(|raw| raw.kind).filter(|kind| kind.is_comprehension_required() && !known.contains(kind))
-    }
-
-    /// The attribute that starts at `offset`; `None` when there cannot be one.
-    fn attribute_at(&self, offset: u32) -> Option<RawAttribute<'a>> {
-        let rest = self.bytes.get(offset as usize..)?;
-        split_attribute(rest).map(|(raw, _)| raw)
+        self.attributes()
+            .map(|raw| raw.kind)
+            .filter(|kind| kind.is_comprehension_required() && !is_integrity(*kind) && !known.contains(kind))
     }
 }
 
@@ -217,48 +208,6 @@ impl fmt::Debug for Message<'_> {
         f.debug_list().entries(self.attributes()).finish()
     }
 }
-
-/// The attributes of a message that count; see [`Message::attributes`].
-#[derive(Clone, Debug)]
-pub struct Attributes<'a> {
-    /// What is left of the attributes before the trailer.
-    rest: &'a [u8],
-    message: Message<'a>,
-    /// How many of the three attributes of the trailer have been dealt with.
-    trailer: u8,
-}
-
-impl<'a> Iterator for Attributes<'a> {
-    type Item = RawAttribute<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<RawAttribute<'a>> {
-        match split_attribute(self.rest) {
-            Some((raw, rest)) => {
-                self.rest = rest;
-                Some(raw)
-            }
-            None => self.next_in_trailer(),
-        }
-    }
-}
-
-impl<'a> Attributes<'a> {
-    fn next_in_trailer(&mut self) -> Option<RawAttribute<'a>> {
-        let Trailer { integrity, integrity_sha256, fingerprint, .. } = self.message.trailer;
-        // The three come in this order only: find_trailer ignores what stands out of it.
-        let offsets = [integrity, integrity_sha256, fingerprint];
-        while let Some(&offset) = offsets.get(usize::from(self.trailer)) {
-            self.trailer += 1;
-            if offset != 0 {
-                return self.message.attribute_at(offset);
-            }
-        }
-        None
-    }
-}
-
-impl core::iter::FusedIterator for Attributes<'_> {}
 
 /// Checks the header (RFC 8489 §5) and returns the length field.
 #[inline]
@@ -287,75 +236,19 @@ fn split_frame(bytes: &[u8]) -> Result<(u16, &[u8], &[u8]), DecodeError> {
     Ok((length, frame, rest))
 }
 
-/// The attribute at the start of `bytes` and what follows its padding; `None` at the end or if it runs past it.
-#[inline]
-fn split_attribute(bytes: &[u8]) -> Option<(RawAttribute<'_>, &[u8])> {
-    let (&[k0, k1, l0, l1], rest) = bytes.split_first_chunk()?;
-    let len = usize::from(u16::from_be_bytes([l0, l1]));
-    let (value, rest) = rest.split_at_checked(padded(len))?;
-    Some((
-        RawAttribute { kind: AttributeType::new(u16::from_be_bytes([k0, k1])), value: value.get(..len)? },
-        rest,
-    ))
-}
-
-/// Walks all attributes, checks that each lies within the message, and finds those that protect it.
-fn find_trailer(bytes: &[u8]) -> Result<Trailer, DecodeError> {
-    let mut trailer =
-        Trailer { start: bytes.len() as u32, integrity: 0, integrity_sha256: 0, fingerprint: 0 };
-    let mut rest = bytes.get(HEADER_LEN..).unwrap_or_default();
-    while let Some((&[k0, k1, l0, l1], tail)) = rest.split_first_chunk() {
-        let (kind, len) = (u16::from_be_bytes([k0, k1]), u16::from_be_bytes([l0, l1]));
-        let kind = AttributeType::new(kind);
-        if matches!(
-            kind,
-            AttributeType::MESSAGE_INTEGRITY
-                | AttributeType::MESSAGE_INTEGRITY_SHA256
-                | AttributeType::FINGERPRINT
-        ) {
-            trailer.add(kind, len, bytes.len() - rest.len())?;
-        }
-        rest = tail.get(padded(usize::from(len))..).ok_or(DecodeError::AttributeOverrun(kind))?;
-    }
-    Ok(trailer)
-}
-
-impl Trailer {
-    /// Notes an attribute that protects the message, unless an earlier one says to ignore it (RFC 8489 §9, §14.7).
-    fn add(&mut self, kind: AttributeType, len: u16, offset: usize) -> Result<(), DecodeError> {
-        if self.fingerprint != 0 {
-            return Ok(());
-        }
-        let (slot, good_length) = match kind {
-            // After MESSAGE-INTEGRITY-SHA256 only FINGERPRINT counts.
-            AttributeType::MESSAGE_INTEGRITY if self.integrity_sha256 != 0 => return Ok(()),
-            AttributeType::MESSAGE_INTEGRITY => (&mut self.integrity, len == 20),
-            // §14.6: 16 to 32 bytes in steps of four. Message::verify accepts 32 alone.
-            AttributeType::MESSAGE_INTEGRITY_SHA256 => {
-                (&mut self.integrity_sha256, matches!(len, 16..=32) && len.is_multiple_of(4))
-            }
-            _ => (&mut self.fingerprint, len == 4),
-        };
-        if *slot != 0 {
-            return Ok(());
-        }
-        if !good_length {
-            return Err(DecodeError::AttributeLength(kind));
-        }
-        *slot = offset as u32;
-        self.start = self.start.min(offset as u32);
-        Ok(())
-    }
+const fn is_integrity(kind: AttributeType) -> bool {
+    matches!(kind, AttributeType::MESSAGE_INTEGRITY | AttributeType::MESSAGE_INTEGRITY_SHA256)
 }
 
 /// RFC 8489 §14.7: the CRC-32 of everything before the attribute.
-fn check_fingerprint(bytes: &[u8], offset: usize) -> Result<(), DecodeError> {
-    let Some((covered, attribute)) = bytes.split_at_checked(offset) else {
-        return Err(DecodeError::Fingerprint);
-    };
-    let expected = crc32fast::hash(covered) ^ FINGERPRINT_XOR;
-    match attribute {
-        [_, _, _, _, f0, f1, f2, f3, ..] if u32::from_be_bytes([*f0, *f1, *f2, *f3]) == expected => Ok(()),
+#[inline]
+fn check_fingerprint(words: &[Word], at: usize) -> Result<(), DecodeError> {
+    match words.split_at_checked(at) {
+        Some((covered, [_, value, ..]))
+            if u32::from_be_bytes(*value) == fingerprint(covered.as_flattened()) =>
+        {
+            Ok(())
+        }
         _ => Err(DecodeError::Fingerprint),
     }
 }

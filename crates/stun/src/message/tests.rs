@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::attributes::{Priority, Software, UseCandidate, Username, XorPeerAddress};
+use crate::header::padded;
 
 /// A Binding request with these attributes, put together by hand: type, length field, bytes with padding.
 fn message(attributes: &[(u16, u16, &[u8])]) -> Vec<u8> {
@@ -29,7 +30,7 @@ fn fingerprinted(mut bytes: Vec<u8>) -> Vec<u8> {
     let offset = bytes.len();
     bytes.extend([0x80, 0x28, 0, 4, 0, 0, 0, 0]);
     set_length(&mut bytes);
-    let crc = crc32fast::hash(&bytes[..offset]) ^ FINGERPRINT_XOR;
+    let crc = crc32fast::hash(&bytes[..offset]) ^ 0x5354_554E;
     bytes[offset + 4..].copy_from_slice(&crc.to_be_bytes());
     bytes
 }
@@ -178,7 +179,7 @@ fn after_fingerprint_nothing_counts() {
     bytes.extend([0; 20]);
     bytes.extend([0x00, 0x25, 0, 0]);
     set_length(&mut bytes);
-    let crc = crc32fast::hash(&bytes[..offset]) ^ FINGERPRINT_XOR;
+    let crc = crc32fast::hash(&bytes[..offset]) ^ 0x5354_554E;
     bytes[offset + 4..offset + 8].copy_from_slice(&crc.to_be_bytes());
     assert_eq!(kinds(&bytes), [0x0024, 0x8028]);
     assert!(!Message::parse(&bytes).unwrap().has_integrity());
@@ -220,7 +221,7 @@ fn debug_shows_types_and_no_values() {
 
 #[test]
 fn a_view_is_small() {
-    assert!(size_of::<Message<'_>>() <= 32 && size_of::<DecodeError>() <= 4);
+    assert!(size_of::<Message<'_>>() <= 24 && size_of::<DecodeError>() <= 4);
 }
 
 /// Everything there is to call on bytes of unknown origin.
