@@ -3,18 +3,19 @@
 //! ```
 //! use std::time::Duration;
 //! use floe_ice::{Component, Config, Role};
-//! use floe_netsim::{Link, Network, Site};
+//! use floe_netsim::{Link, NatType, Network, Site};
 //!
 //! let mut net = Network::new(42);
 //! net.set_segment_link(net.internet(), Link::delay_ms(20))?;
-//! let mut peer = |name, role| {
+//! let server = net.add_stun_server("stun", &Site::public())?;
+//! let mut peer = |name, nat, role| {
 //!     let mut config = Config::new(net.derive_seed());
 //!     config.role = role;
-//!     let peer = net.add_ice_peer(name, &Site::public(), config)?;
-//!     net.with(peer, |peer, _| peer.set_own_sockets(true));
-//!     Ok::<_, floe_netsim::ice::AddPeerError>(peer)
+//!     config.gather.servers = net.server_addresses(server);
+//!     net.add_ice_peer(name, &Site::behind(nat), config)
 //! };
-//! let (alice, bob) = (peer("alice", Role::Controlling)?, peer("bob", Role::Controlled)?);
+//! let alice = peer("alice", NatType::PORT_RESTRICTED_CONE, Role::Controlling)?;
+//! let bob = peer("bob", NatType::RESTRICTED_CONE, Role::Controlled)?;
 //!
 //! net.connect_ice(alice, bob);
 //! assert!(net.run_until_connected(alice, bob, Duration::from_secs(10)), "{}", net.chart());

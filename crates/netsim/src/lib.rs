@@ -4,30 +4,31 @@
 //! Everything runs on a virtual clock in one thread. Nothing reads the time, draws from the system's random numbers or
 //! opens a socket: the same seed and the same calls give the same run, byte for byte ([`Trace::digest`]).
 //!
-//! # Two ICE agents
+//! # Two ICE agents behind NATs
 //!
 //! ```
 //! use std::time::Duration;
 //! use floe_ice::{Config, Role};
-//! use floe_netsim::{Link, Network, Site};
+//! use floe_netsim::{Link, NatType, Network, Site};
 //!
 //! // 20 ms to cross the Internet, 5 % loss, but never more than four packets of a flow in a row.
 //! let mut net = Network::new(42);
 //! net.set_segment_link(net.internet(), Link::delay_ms(20).loss(0.05).max_loss_run(4))?;
+//! let server = net.add_stun_server("stun", &Site::public())?;
 //!
-//! let mut peer = |name, role| {
+//! let mut peer = |name, nat, role| {
 //!     let mut config = Config::new(net.derive_seed());
 //!     config.role = role;
-//!     let peer = net.add_ice_peer(name, &Site::public(), config)?;
-//!     net.with(peer, |peer, _| peer.set_own_sockets(true));
-//!     Ok::<_, floe_netsim::ice::AddPeerError>(peer)
+//!     config.gather.servers = net.server_addresses(server);
+//!     net.add_ice_peer(name, &Site::behind(nat), config)
 //! };
-//! let (alice, bob) = (peer("alice", Role::Controlling)?, peer("bob", Role::Controlled)?);
+//! let alice = peer("alice", NatType::PORT_RESTRICTED_CONE, Role::Controlling)?;
+//! let bob = peer("bob", NatType::RESTRICTED_CONE, Role::Controlled)?;
 //!
 //! // What can be?
 //! let hosts = [alice, bob].map(|peer| net.host_of(peer).expect("it was just added"));
 //! let verdict = net.direct_path(hosts[0], hosts[1]);
-//! assert_eq!(verdict.to_string(), "yes: host-host over IPv6, host-host over IPv4");
+//! assert_eq!(verdict.to_string(), "yes: srflx-srflx over IPv4");
 //!
 //! // What happens?
 //! net.connect_ice(alice, bob);

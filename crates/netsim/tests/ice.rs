@@ -2,11 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use floe_ice::{Component, Config, ConfigError, ConnectionState, Role};
+use floe_ice::candidate::CandidateKind;
+use floe_ice::{
+    Candidate, Component, Config, ConfigError, ConnectionState, Event as Said, GatheringState, Role,
+    ServerAddress,
+};
 use floe_netsim::ice::{AddPeerError, IcePeer, Signalling};
-use floe_netsim::{Event, Handle, Link, Network, Probe, Site};
+use floe_netsim::{Event, Families, Handle, Kind, Link, NatType, Network, PathKind, Probe, Site, Verdict};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -58,6 +63,18 @@ fn the_same_seed_gives_the_same_conversation() {
     };
     assert_eq!(run(1, true), run(1, false));
     assert_ne!(run(1, true), run(2, true));
+}
+
+#[test]
+fn signalling_can_wait_for_the_end_of_gathering() {
+    let (mut net, a, b) = two_peers(1);
+    for peer in [a, b] {
+        net.with(peer, |peer, _| peer.set_signalling(Signalling::AtOnce));
+    }
+    net.connect_ice(a, b);
+    let first = net.trace().records().find(|r| matches!(r.event, Event::SignalSent { .. })).unwrap();
+    assert!(first.bytes.starts_with(b"credentials "));
+    assert!(net.run_until_connected(a, b, LIMIT), "{}", net.chart());
 }
 
 #[test]
@@ -127,4 +144,87 @@ fn the_chart_tells_what_the_agents_said() {
     let credentials = net[a].agent().local_credentials();
     assert!(chart.contains(credentials.ufrag()));
     assert!(!chart.contains(credentials.pwd()), "passwords are not shown");
+}
+
+/// Two peers that gather, 20 ms from each other and from a STUN server that they know by name.
+fn gathering_peers(a: NatType, b: NatType) -> (Network, Handle<IcePeer>, Handle<IcePeer>) {
+    let mut net = Network::new(1);
+    net.set_segment_link(net.internet(), Link::delay_ms(20)).unwrap();
+    let server = net.add_stun_server("stun", &Site::public()).unwrap();
+    let addresses = net[server].addresses().iter().map(SocketAddr::ip).collect();
+    net.set_name("stun.example", addresses, Duration::from_millis(30));
+    let [a, b] = [("alice", a, Role::Controlling), ("bob", b, Role::Controlled)].map(|(name, nat, role)| {
+        let mut config = config(&mut net, role);
+        config.gather.servers = vec![ServerAddress::Name { host: "stun.example".to_owned(), port: 3478 }];
+        let site = Site::behind(nat).families(Families::V4);
+        net.add_ice_peer(name, &site, config).unwrap()
+    });
+    (net, a, b)
+}
+
+#[test]
+fn agents_connect_where_the_oracle_says_so_and_nowhere_else() {
+    for a in NatType::all().into_iter().take(7) {
+        for b in NatType::all().into_iter().take(7) {
+            let (mut net, alice, bob) = gathering_peers(a, b);
+            let hosts = [alice, bob].map(|peer| net.host_of(peer).unwrap());
+            let verdict = net.direct_path(hosts[0], hosts[1]);
+            net.connect_ice(alice, bob);
+            let connected = net.run_until_connected(alice, bob, Duration::from_secs(120));
+            let Verdict::Yes { paths, .. } = verdict else {
+                assert!(!connected, "{a} and {b}, oracle: {verdict}\n{}", net.chart());
+                assert!(verdict.is_no(), "{a} and {b}: {verdict}");
+                continue;
+            };
+            assert!(connected, "{a} and {b}, oracle: {paths:?}");
+            let pair = net[alice].agent().selected_pair(Component::default()).unwrap();
+            let kind = PathKind::new(true, kind(pair.local), kind(pair.remote));
+            assert!(paths.iter().any(|path| same(kind, *path)), "{a} and {b}: {kind}, oracle: {paths:?}");
+        }
+    }
+}
+
+/// Whether two kinds of path are the same but for the time at which an address was learned: one that a check shows before
+/// a server does is peer-reflexive.
+fn same(a: PathKind, b: PathKind) -> bool {
+    let like = |a: Kind, b: Kind| (a == Kind::Host) == (b == Kind::Host);
+    a.ipv4 == b.ipv4 && like(a.local, b.local) && like(a.remote, b.remote)
+}
+
+fn kind(candidate: &Candidate) -> Kind {
+    match candidate.kind() {
+        CandidateKind::Host => Kind::Host,
+        CandidateKind::ServerReflexive => Kind::ServerReflexive,
+        CandidateKind::PeerReflexive => Kind::PeerReflexive,
+        other => panic!("the oracle knows no {other}"),
+    }
+}
+
+#[test]
+fn names_are_looked_up_and_unknown_ones_are_a_problem_of_gathering() {
+    let (mut net, a, b) = gathering_peers(NatType::FULL_CONE, NatType::FULL_CONE);
+    net.set_name("stun.example", Vec::new(), Duration::from_millis(30));
+    net.connect_ice(a, b);
+    net.run_for(Duration::from_millis(29));
+    let problems = |net: &Network| {
+        let is = |(_, event): &&(_, Said)| matches!(event, Said::GatheringProblem { .. });
+        net[a].events().iter().filter(is).count()
+    };
+    assert_eq!(problems(&net), 0);
+    net.run_for(Duration::from_millis(1));
+    assert_eq!(problems(&net), 1);
+    assert_eq!(net[a].agent().gathering_state(), GatheringState::Complete);
+}
+
+#[test]
+fn a_host_that_loses_its_address_loses_its_sockets() {
+    let (mut net, a, b) = gathering_peers(NatType::FULL_CONE, NatType::FULL_CONE);
+    net.connect_ice(a, b);
+    assert!(net.run_until_connected(a, b, LIMIT), "{}", net.chart());
+    let interface = net.interfaces(net.host_of(a).unwrap()).next().unwrap().id;
+    net.detach(interface).unwrap();
+    net.run_for(LIMIT);
+    assert_eq!(net.halted(), None);
+    assert!(net[a].send_errors() > 0);
+    assert!(net[a].agent().send_path(Component::default()).is_err());
 }

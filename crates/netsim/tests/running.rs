@@ -154,6 +154,19 @@ impl Endpoint for Restless {
     }
 }
 
+/// An endpoint whose deadline is always the next nanosecond.
+struct Creeping(Time);
+
+impl Endpoint for Creeping {
+    fn handle_timeout(&mut self, now: Time) {
+        self.0 = now + Duration::from_nanos(1);
+    }
+
+    fn poll_timeout(&self) -> Option<Time> {
+        Some(self.0)
+    }
+}
+
 thread_local! {
     /// A socket of some other endpoint.
     static SOCKET: SocketId = {
@@ -170,6 +183,13 @@ fn endpoints_without_end_stop_the_network() {
     assert!(!net.run_until(Duration::from_secs(1), |_| false));
     assert_eq!(net.halted(), Some(Halt::BusyTimer(busy.id())));
     assert_eq!(net.now(), Time::from_millis(5));
+
+    // A nanosecond at a time is no better.
+    let (mut net, _, _) = two_probes();
+    let host = net.hosts().next().unwrap();
+    let busy = net.add_endpoint(host, Creeping(Time::ZERO)).unwrap();
+    net.run_for(Duration::from_secs(1));
+    assert_eq!(net.halted(), Some(Halt::BusyTimer(busy.id())));
 
     let (mut net, _, _) = two_probes();
     net.set_recording(false);

@@ -14,8 +14,11 @@ use crate::queue::Due;
 use crate::topology::{Attachment, Socket};
 use crate::trace::{Event, Record};
 
-/// What an endpoint may send at one instant, and how often it may ask to be woken at it, before it counts as broken.
+/// What an endpoint may send at one instant before it counts as broken.
 const MAX_AT_ONCE: u32 = 100_000;
+/// How often an endpoint may ask to be woken within one [`BUSY_WINDOW`] before it counts as broken.
+const MAX_WAKE_UPS: u32 = 10_000;
+const BUSY_WINDOW: Duration = Duration::from_millis(1);
 /// What may happen in the whole network at one instant.
 const MAX_INSTANT_EVENTS: u32 = 10_000_000;
 
@@ -23,7 +26,7 @@ const MAX_INSTANT_EVENTS: u32 = 10_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Halt {
-    /// The endpoint wants to be woken at once, again and again.
+    /// The endpoint wants to be woken at once, or a few nanoseconds later, again and again.
     BusyTimer(EndpointId),
     /// The endpoint's output has no end.
     EndlessOutput(EndpointId),
@@ -34,7 +37,7 @@ pub enum Halt {
 impl fmt::Display for Halt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BusyTimer(id) => write!(f, "{id:?} asks to be woken at the same instant without end"),
+            Self::BusyTimer(id) => write!(f, "{id:?} asks to be woken without end"),
             Self::EndlessOutput(id) => write!(f, "{id:?} sends without end"),
             Self::Livelock => f.write_str("packets beget packets without any time going by"),
         }
@@ -48,13 +51,13 @@ pub(super) struct Seat {
     pub(super) host: HostId,
     /// The wake-up in the queue that counts; others are outdated.
     wake_at: Time,
-    /// Wake-ups in a row that led to another at the same instant.
-    busy: u32,
+    /// Wake-ups since the start of a window.
+    wake_ups: (Time, u32),
 }
 
 impl Seat {
     pub(super) fn new(endpoint: Box<dyn Endpoint>, host: HostId) -> Self {
-        Self { endpoint: Some(endpoint), host, wake_at: Time::MAX, busy: 0 }
+        Self { endpoint: Some(endpoint), host, wake_at: Time::MAX, wake_ups: (Time::ZERO, 0) }
     }
 
     pub(super) fn take(&mut self) -> Option<Box<dyn Endpoint>> {
@@ -167,15 +170,18 @@ impl Network {
         seat.wake_at = Time::MAX;
         let wanted = seat.endpoint().and_then(Endpoint::poll_timeout);
         if wanted.is_none_or(|time| time > self.now) {
-            seat.busy = 0;
             return self.schedule(id, wanted);
         }
-        self.visit(id, |endpoint, _, now| endpoint.handle_timeout(now));
-        let seat = &mut self.seats[id.index()];
-        seat.busy = if seat.wake_at == self.now { seat.busy + 1 } else { 0 };
-        if seat.busy > MAX_AT_ONCE {
-            self.halted = Some(Halt::BusyTimer(id));
+        let (start, count) = &mut seat.wake_ups;
+        if self.now - *start >= BUSY_WINDOW {
+            (*start, *count) = (self.now, 0);
         }
+        *count += 1;
+        if *count > MAX_WAKE_UPS {
+            self.halted = Some(Halt::BusyTimer(id));
+            return;
+        }
+        self.visit(id, |endpoint, _, now| endpoint.handle_timeout(now));
     }
 
     /// Takes everything an endpoint has to send.

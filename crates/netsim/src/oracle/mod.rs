@@ -91,7 +91,8 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// The candidates at the two ends of a path, as the first host would name them once checks have succeeded.
+/// The candidates at the two ends of a path, as the first host would name them once checks have succeeded. An address that
+/// a check shows before a server does is the same address, but an agent calls it peer-reflexive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct PathKind {
