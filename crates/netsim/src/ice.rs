@@ -50,6 +50,7 @@ mod notes;
 
 /// What an [`IcePeer`] tells its peer by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Signalling {
     /// Credentials at once, each candidate when it is found, and the end of candidates (RFC 8838).
     #[default]

@@ -154,7 +154,7 @@ pub struct Record<'a> {
     pub source: SocketAddr,
     /// The destination address as it was there.
     pub destination: SocketAddr,
-    /// The UDP payload, message or note. Never empty because of the kind of event.
+    /// The UDP payload, message or note; of a refused packet nothing.
     pub bytes: &'a [u8],
 }
 
@@ -277,6 +277,8 @@ impl Trace {
 
     pub(crate) fn set_recording(&mut self, on: bool) {
         self.recording = on;
+        // The packets of a gap shall take no room.
+        self.spans.clear();
     }
 
     pub(crate) fn set_limit(&mut self, records: usize) {
@@ -286,7 +288,6 @@ impl Trace {
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
         self.bytes.clear();
-        self.first += self.spans.len() as u64;
         self.spans.clear();
         self.omitted = 0;
     }
@@ -328,14 +329,17 @@ impl Trace {
 
     /// Where the bytes of a packet are kept.
     fn keep(&mut self, packet: PacketId, bytes: &[u8]) -> (usize, usize) {
+        if packet == NO_PACKET {
+            return self.append(bytes);
+        }
+        if self.spans.is_empty() {
+            self.first = packet.0;
+        }
         let place = packet.0.checked_sub(self.first).and_then(|place| usize::try_from(place).ok());
-        let place = place.filter(|_| packet != NO_PACKET);
         if let Some(span) = place.and_then(|place| self.spans.get(place).copied().flatten()) {
             return span;
         }
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        let span = (start, self.bytes.len());
+        let span = self.append(bytes);
         if let Some(place) = place {
             if self.spans.len() <= place {
                 self.spans.resize(place + 1, None);
@@ -343,6 +347,12 @@ impl Trace {
             self.spans[place] = Some(span);
         }
         span
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> (usize, usize) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        (start, self.bytes.len())
     }
 
     /// Folds a record into the digest. Bytes count when they enter the network; nothing changes them on the way.

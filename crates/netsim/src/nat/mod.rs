@@ -40,6 +40,7 @@ impl Dependence {
 
 /// How a NAT chooses an external port, RFC 4787 §4.2.1. No port serves two mappings at a time (REQ-3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum PortAllocation {
     /// The internal port if it is free, else the next free one above it.
     Preserving,
@@ -56,6 +57,7 @@ impl PortAllocation {
 
 /// What happens to a packet from inside to an external address of the same NAT, RFC 4787 §6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Hairpinning {
     /// It is dropped.
     Unsupported,
@@ -67,6 +69,7 @@ pub enum Hairpinning {
 
 /// How a NAT with several external addresses chooses one, RFC 4787 §4.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Pooling {
     /// One internal address always gets the same external address (REQ-2).
     Paired,

@@ -43,6 +43,7 @@ impl core::error::Error for TopologyError {}
 
 /// The address families of an interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Families {
     /// All that the segment has.
     #[default]
