@@ -246,6 +246,7 @@ impl Agent {
             Received::Rejected(reason) => self.fx.counters.reject(reason),
             Received::Data { .. } => {}
         }
+        self.catch_up(now);
         received
     }
 
@@ -306,6 +307,7 @@ impl Agent {
     pub fn record_sent(&mut self, component: Component, packets: u64, bytes: u64, now: Time) {
         let now = self.tick(now);
         self.session.record_sent(component, packets, bytes, now);
+        self.catch_up(now);
     }
 
     /// Tells of data that was received past the agent: statistics only. An embedder may take a datagram that is not
@@ -344,6 +346,13 @@ impl Agent {
     fn tick(&mut self, now: Time) -> Time {
         self.now = self.now.max(now);
         self.now
+    }
+
+    /// An input that by itself causes nothing may still be the first one after something was due.
+    fn catch_up(&mut self, now: Time) {
+        if !self.closed && self.due.is_some_and(|due| due <= now) {
+            self.settle(now);
+        }
     }
 
     /// The tail of every input: gathering's and the session's share, and when to wake up next.

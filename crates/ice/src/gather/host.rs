@@ -37,6 +37,11 @@ impl Openings {
         self.0.iter().any(|o| !o.late)
     }
 
+    /// The addresses of the sockets that may still come.
+    pub(super) fn awaited(&self) -> impl Iterator<Item = SocketAddr> + use<'_> {
+        self.0.iter().filter(|o| !o.late).map(|o| o.local.address)
+    }
+
     pub(super) fn next_timeout(&self) -> Time {
         self.0.iter().filter(|o| !o.late).map(|o| o.deadline).min().unwrap_or(Time::MAX)
     }
@@ -118,10 +123,10 @@ impl Gatherer {
         self.query_servers(at);
     }
 
-    /// Whether a living base has this socket, ours or the embedder's, or one of ours is still open.
+    /// Whether a living base has this socket, ours or the embedder's.
     fn has_base(&self, socket: SocketId) -> bool {
-        let bases = self.work.iter().flat_map(|w| &w.bases);
-        self.sockets.contains(&socket) || bases.filter(|b| !b.dead).any(|b| b.socket == socket)
+        let mut bases = self.work.iter().flat_map(|w| &w.bases).filter(|b| !b.dead);
+        bases.any(|b| b.socket == socket)
     }
 
     pub(super) fn expire_openings(&mut self, now: Time, fx: &mut Effects) {

@@ -30,6 +30,8 @@ mod keepalive;
 mod mapping;
 mod reflexive;
 mod server;
+#[cfg(test)]
+mod tests;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;

@@ -10,7 +10,7 @@ use crate::effects::Effects;
 use crate::event::GatheringFailure;
 use crate::message::{Outgoing, Wire};
 
-use super::{Base, Gatherer};
+use super::{Base, Gatherer, Work};
 
 /// How fast transactions follow each other, and how soon they are repeated.
 #[derive(Clone, Copy, Debug)]
@@ -74,15 +74,15 @@ impl Exchange {
         Self { id, schedule, sent: 1, due: now.saturating_add(rto), rto }
     }
 
-    /// A retransmission goes out now. The next one is counted from here, so that a late caller causes no burst.
+    /// A retransmission goes out now. The next one is counted from here, so that a late caller causes no burst. After the
+    /// last one nothing is due before the query's deadline, which is never later than the transaction's.
     fn repeat(&mut self, now: Time) {
         let offset = |sent| match self.schedule.after(sent) {
             RetransmissionStep::Transmit(at) | RetransmissionStep::Fail(at) => at,
         };
         let wait = offset(self.sent + 1).saturating_sub(offset(self.sent));
         self.sent += 1;
-        let more = self.sent < u32::from(self.schedule.count());
-        self.due = if more { now.saturating_add(wait) } else { Time::MAX };
+        self.due = now.saturating_add(wait);
     }
 }
 
@@ -137,7 +137,7 @@ impl Query {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queries {
     pub(super) list: Vec<Query>,
-    /// How many there were in all: Num-Of-Cands of RFC 8445 §14.3.
+    /// How many there were in all.
     planned: u32,
 }
 
@@ -183,11 +183,6 @@ impl Queries {
         queued.min_by_key(|(_, q)| key(q)).map(|(at, _)| at)
     }
 
-    /// RFC 8445 §14.3.
-    fn rto(&self, pace: Pace) -> Duration {
-        pace.ta.saturating_mul(self.planned).max(pace.rto)
-    }
-
     pub(super) fn check_invariants(&self, bases: usize) {
         assert!(self.list.iter().all(|q| q.base < bases), "a query belongs to a base");
         for (at, query) in self.list.iter().enumerate() {
@@ -195,6 +190,14 @@ impl Queries {
             let twice = self.list.iter().skip(at + 1).any(|other| id.is_some() && other.transaction() == id);
             assert!(!twice, "a transaction id is used once");
         }
+    }
+}
+
+impl Work {
+    /// Num-Of-Cands of RFC 8445 §14.3, as far as it is known: with the sockets that are still to come, without the servers.
+    fn candidates_to_gather(&self) -> u32 {
+        let coming = self.openings.awaited().map(|address| self.servers.reached_from(address).count());
+        self.queries.planned.saturating_add(u32::try_from(coming.sum::<usize>()).unwrap_or(u32::MAX))
     }
 }
 
@@ -233,7 +236,7 @@ impl Gatherer {
     pub(crate) fn begin(&mut self, pace: Pace, now: Time, fx: &mut Effects) {
         let patience = self.config().server_deadline;
         let Some(work) = &mut self.work else { return };
-        let rto = work.queries.rto(pace);
+        let rto = pace.ta.saturating_mul(work.candidates_to_gather()).max(pace.rto);
         let Some(at) = work.queries.next(&work.bases) else { return };
         let Some(query) = work.queries.list.get_mut(at) else { return };
         let Some(base) = work.bases.get(query.base) else { return };

@@ -1,6 +1,7 @@
 //! Where the servers are, and which base asks which (RFC 8445 §5.1.1.2).
 
 use alloc::vec::Vec;
+use core::mem::discriminant;
 use core::net::{IpAddr, SocketAddr};
 
 use floe_stun::Time;
@@ -36,9 +37,6 @@ enum Place {
     /// Nobody can ask it. This was reported.
     Lost,
 }
-
-/// Most addresses kept of one name: two families, three scopes, some zones.
-const MAX_ADDRESSES: usize = 8;
 
 /// How far an address reaches. Packets from one scope to another are not routed, or come back with an address that means
 /// nothing to a peer.
@@ -154,12 +152,13 @@ impl Gatherer {
     }
 }
 
-/// The first usable address of each family and scope: however long the driver's list is.
+/// The first usable address of each family and scope, six at most, however long the driver's list is. Names have no zones, so
+/// link-local addresses of several are not told apart.
 fn distinct(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let mut kept: Vec<SocketAddr> = Vec::new();
     for address in addresses.iter().copied().map(canonical).filter(|a| is_usable(*a)) {
-        let same = |k: &SocketAddr| k.is_ipv4() == address.is_ipv4() && scope(*k) == scope(address);
-        if kept.len() < MAX_ADDRESSES && !kept.iter().any(same) {
+        let kind = |a: SocketAddr| (a.is_ipv4(), discriminant(&scope(a)));
+        if !kept.iter().any(|k| kind(*k) == kind(address)) {
             kept.push(address);
         }
     }
