@@ -15,7 +15,7 @@ mod program;
 use std::process::Command;
 
 use meeting::{Ending, Signalling, meet};
-use peers::Peer::{self, Aioice, Libnice, LibniceRegular};
+use peers::Peer::{self, Aioice, Floe, Libnice, LibniceRegular};
 use peers::Role;
 
 /// How often each pairing connects, without one failure.
@@ -37,6 +37,36 @@ fn connect_many_times(controlling: Peer, controlled: Peer) {
             );
         }
     }
+}
+
+#[test]
+fn floe_connects_to_floe() {
+    connect_many_times(Floe, Floe);
+}
+
+#[test]
+fn floe_connects_to_aioice() {
+    connect_many_times(Floe, Aioice);
+}
+
+#[test]
+fn aioice_connects_to_floe() {
+    connect_many_times(Aioice, Floe);
+}
+
+#[test]
+fn floe_connects_to_libnice() {
+    connect_many_times(Floe, Libnice);
+}
+
+#[test]
+fn libnice_connects_to_floe() {
+    connect_many_times(Libnice, Floe);
+}
+
+#[test]
+fn libnice_with_regular_nomination_connects_to_floe() {
+    connect_many_times(LibniceRegular, Floe);
 }
 
 /// A pair of other implementations: when this fails, the reason is not in floe.

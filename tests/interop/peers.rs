@@ -5,10 +5,13 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use floe_tests::workspace_root;
+use serde_json::Value;
 
 /// An implementation of ICE behind the JSON lines of `floe agent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Peer {
+    /// The `floe` program of this workspace.
+    Floe,
     /// aioice, which nominates aggressively (RFC 5245 §8.1.1.2).
     Aioice,
     /// libnice as it comes, which nominates aggressively.
@@ -31,10 +34,12 @@ impl Peer {
     /// If the program cannot be built or is not installed; the message says what to do.
     pub(crate) fn command(self, role: Role) -> Command {
         let mut command = match self {
+            Self::Floe => Command::new(floe()),
             Self::Aioice => Command::new(python()),
             Self::Libnice | Self::LibniceRegular => Command::new(libnice()),
         };
         match self {
+            Self::Floe => command.arg("agent"),
             Self::Aioice => command.arg(source("aioice_agent.py")),
             Self::Libnice => &mut command,
             Self::LibniceRegular => command.arg("--regular-nomination"),
@@ -49,6 +54,23 @@ impl Peer {
 
 fn source(name: &str) -> PathBuf {
     workspace_root().join("tests/interop").join(name)
+}
+
+/// The `floe` program, built by cargo as a user would build it.
+fn floe() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(workspace_root()).args(["build", "--package", "floe-cli", "--bin", "floe"]);
+        cargo.args(["--message-format", "json-render-diagnostics"]);
+        let messages = output_of(cargo, "building floe failed");
+        let executable = messages.lines().find_map(|line| {
+            let message: Value = serde_json::from_str(line).ok()?;
+            let is_floe = message["target"]["name"] == "floe" && message["target"]["kind"][0] == "bin";
+            message["executable"].as_str().filter(|_| is_floe).map(PathBuf::from)
+        });
+        executable.expect("cargo says where it put the program it built")
+    })
 }
 
 /// The Python that has aioice.
