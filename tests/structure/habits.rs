@@ -74,7 +74,7 @@ pub(crate) fn crate_roots_without_forbid() -> Vec<String> {
 fn is_crate_root(path: &str) -> bool {
     let published =
         path.starts_with("crates/") && (path.ends_with("/src/lib.rs") || path.ends_with("/src/main.rs"));
-    published || matches!(path, "tests/lib.rs" | "benches/src/lib.rs" | "fuzz/src/lib.rs")
+    published || matches!(path, "tests/src/lib.rs" | "benches/src/lib.rs" | "fuzz/src/lib.rs")
 }
 
 #[test]

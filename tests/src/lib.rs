@@ -35,5 +35,5 @@ pub fn repetitions(usually: usize, whole: usize) -> usize {
 
 /// The examples of the README, compiled and run as documentation tests.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
+#[doc = include_str!("../../README.md")]
 struct Readme;
