@@ -11,7 +11,6 @@ use crate::engine::{Engine, Handle};
 use crate::error::{RecvError, SendError};
 use crate::event::SelectedPair;
 use crate::lane::Lane;
-use crate::readers::ReaderId;
 use crate::socket::{Socket, is_too_large};
 
 /// Sends and receives the datagrams of one component. Cheap to clone; all clones are the same connection.
@@ -158,9 +157,9 @@ impl Connection {
     /// # Errors
     /// No datagram will come any more: [`RecvError::Failed`] or [`RecvError::Closed`].
     pub async fn recv(&self, buffer: &mut [u8]) -> Result<usize, RecvError> {
-        let reader = Reading { lane: self.lane(), id: self.lane().readers.new_id() };
-        std::future::poll_fn(|cx| self.engine().poll_receive(reader.lane, Some((reader.id, cx)), buffer))
-            .await
+        let lane = self.lane();
+        let mut reader = lane.readers.one_call();
+        std::future::poll_fn(|cx| self.engine().poll_receive(lane, Some((&mut reader, cx)), buffer)).await
     }
 
     /// Receives a datagram if one is there.
@@ -180,7 +179,8 @@ impl Connection {
     /// # Errors
     /// As [`Connection::recv`].
     pub fn poll_recv(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize, RecvError>> {
-        self.engine().poll_receive(self.lane(), Some((ReaderId::POLL, cx)), buffer)
+        let lane = self.lane();
+        self.engine().poll_receive(lane, Some((&mut lane.readers.poller(), cx)), buffer)
     }
 
     /// Whether [`Connection::try_recv`] has something, for poll-based code.
@@ -188,7 +188,8 @@ impl Connection {
     /// # Errors
     /// As [`Connection::recv`].
     pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), RecvError>> {
-        self.engine().poll_receive_ready(self.lane(), (ReaderId::POLL, cx))
+        let lane = self.lane();
+        self.engine().poll_receive_ready(lane, (&mut lane.readers.poller(), cx))
     }
 
     // --- looking --------------------------------------------------------------------------------------------------
@@ -226,16 +227,4 @@ impl std::fmt::Debug for Connection {
 /// RFC 7983: the peer could not tell it from ICE's own messages.
 fn admit(payload: &[u8]) -> Result<(), SendError> {
     if floe_stun::is_stun(payload) { Err(SendError::LooksLikeStun) } else { Ok(()) }
-}
-
-/// A `recv` in progress.
-struct Reading<'a> {
-    lane: &'a Lane,
-    id: ReaderId,
-}
-
-impl Drop for Reading<'_> {
-    fn drop(&mut self) {
-        self.lane.readers.leave(self.id);
-    }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Engine {
     sockets: Mutex<Option<BTreeMap<SocketId, Arc<Socket>>>>,
     pub(crate) events: Events,
     state: watch::Sender<ConnectionState>,
+    /// No data will come any more: a copy of a part of the state, for readers, who look often.
+    over: AtomicBool,
     pub(crate) signal: Arc<Signal>,
     servers: Vec<ServerAddress>,
     /// The time of the last sending matters: without consent checks, keepalives depend on it.
@@ -52,6 +54,7 @@ impl Engine {
             sockets: Mutex::new(Some(BTreeMap::new())),
             events: Events::default(),
             state: watch::Sender::new(agent.state()),
+            over: AtomicBool::new(false),
             agent: Mutex::new(agent),
             signal,
             servers,
@@ -108,6 +111,7 @@ impl Engine {
         let state = agent.state();
         let changed = self.state.send_if_modified(|known| std::mem::replace(known, state) != state);
         if changed && is_over(state) {
+            self.over.store(true, Ordering::SeqCst);
             self.lanes.iter().for_each(|lane| lane.readers.wake());
         }
     }
@@ -129,6 +133,11 @@ impl Engine {
 
     pub(crate) fn state(&self) -> ConnectionState {
         *self.state.borrow()
+    }
+
+    /// Whether no data will come any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
     }
 
     pub(crate) fn watch_state(&self) -> watch::Receiver<ConnectionState> {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use floe_ice::{Component, SendPath, SocketId};
+use floe_stun::Time;
 
 use crate::connection::DatagramCounters;
 use crate::engine::lock;
@@ -102,32 +103,60 @@ impl Lane {
     }
 }
 
-/// What was sent and received past the agent since it was told, and what was lost.
+/// What was sent and received past the agent, and what was lost. All of it only grows.
 #[derive(Default)]
 pub(crate) struct Traffic {
-    packets_sent: AtomicU64,
-    bytes_sent: AtomicU64,
-    packets_received: AtomicU64,
-    bytes_received: AtomicU64,
+    sent: Count,
+    /// Written under the lock of the inbox.
+    received: Count,
+    /// How much of it the agent knows. Used under the agent's lock.
+    reported_sent: Count,
+    reported_received: Count,
     /// Nanoseconds of the clock; only kept where there is no consent check, which would say as much.
     last_sent: AtomicU64,
     queue_drops: AtomicU64,
     send_failures: AtomicU64,
 }
 
-impl Traffic {
-    pub(crate) fn sent(&self, bytes: usize) {
-        self.packets_sent.fetch_add(1, Ordering::Relaxed);
-        self.bytes_sent.fetch_add(bytes as u64, Ordering::Relaxed);
+#[derive(Default)]
+struct Count {
+    packets: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Count {
+    fn get(&self) -> (u64, u64) {
+        (self.packets.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
     }
 
-    pub(crate) fn sent_at(&self, time: floe_stun::Time) {
+    /// Not atomic: for one writer at a time.
+    fn set(&self, (packets, bytes): (u64, u64)) {
+        self.packets.store(packets, Ordering::Relaxed);
+        self.bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// What was added since `self` was brought up to date, which this does.
+    fn catch_up(&self, with: &Self) -> (u64, u64) {
+        let (before, now) = (self.get(), with.get());
+        self.set(now);
+        (now.0 - before.0, now.1 - before.1)
+    }
+}
+
+impl Traffic {
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.sent.packets.fetch_add(1, Ordering::Relaxed);
+        self.sent.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sent_at(&self, time: Time) {
         self.last_sent.fetch_max(time.as_nanos(), Ordering::Relaxed);
     }
 
+    /// The caller holds the inbox.
     pub(crate) fn received(&self, bytes: usize) {
-        self.packets_received.fetch_add(1, Ordering::Relaxed);
-        self.bytes_received.fetch_add(bytes as u64, Ordering::Relaxed);
+        let (packets, total) = self.received.get();
+        self.received.set((packets + 1, total + bytes as u64));
     }
 
     pub(crate) fn dropped(&self) {
@@ -147,18 +176,14 @@ impl Traffic {
 
     /// Tells the agent.
     pub(crate) fn report(&self, component: Component, agent: &mut floe_ice::Agent) {
-        let take = |counter: &AtomicU64| match counter.load(Ordering::Relaxed) {
-            0 => 0,
-            _ => counter.swap(0, Ordering::Relaxed),
-        };
-        let sent = take(&self.packets_sent);
-        if sent > 0 {
-            let last = floe_stun::Time::from_nanos(self.last_sent.load(Ordering::Relaxed));
-            agent.record_sent(component, sent, take(&self.bytes_sent), last);
+        let (packets, bytes) = self.reported_sent.catch_up(&self.sent);
+        if packets > 0 {
+            let last = Time::from_nanos(self.last_sent.load(Ordering::Relaxed));
+            agent.record_sent(component, packets, bytes, last);
         }
-        let received = take(&self.packets_received);
-        if received > 0 {
-            agent.record_received(component, received, take(&self.bytes_received));
+        let (packets, bytes) = self.reported_received.catch_up(&self.received);
+        if packets > 0 {
+            agent.record_received(component, packets, bytes);
         }
     }
 }

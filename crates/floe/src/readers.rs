@@ -45,7 +45,7 @@ impl Signal {
     }
 
     fn watch(&self) {
-        if !self.watching.swap(true, Ordering::SeqCst) {
+        if !self.is_watching() && !self.watching.swap(true, Ordering::SeqCst) {
             self.notify();
         }
     }
@@ -56,19 +56,43 @@ pub(crate) struct Readers {
     waiting: Mutex<Vec<(ReaderId, Waker)>>,
     /// A reader was woken to read, and the driver keeps off.
     active: AtomicBool,
-    /// How often readers have come.
+    /// How often readers have come. Written under the lock of the inbox.
     visits: AtomicU32,
     ids: AtomicU64,
     signal: Arc<Signal>,
 }
 
-/// One `recv` call, or all of `poll_recv` together.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct ReaderId(u64);
+/// Somebody who wants a datagram: one `recv` call, or all of `poll_recv` together.
+pub(crate) struct Reader<'a> {
+    readers: &'a Readers,
+    id: ReaderId,
+}
 
-impl ReaderId {
-    /// The one reader that uses `poll_recv`.
-    pub(crate) const POLL: Self = Self(0);
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum ReaderId {
+    /// The one that uses `poll_recv`. Its waker stays until it is woken.
+    Poller,
+    /// A call that has not had to wait.
+    New,
+    /// A call that waits, or did.
+    Call(u64),
+}
+
+impl Reader<'_> {
+    pub(crate) fn wait(&mut self, waker: &Waker) {
+        if self.id == ReaderId::New {
+            self.id = ReaderId::Call(self.readers.ids.fetch_add(1, Ordering::Relaxed));
+        }
+        self.readers.wait(self.id, waker);
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        if matches!(self.id, ReaderId::Call(_)) {
+            self.readers.leave(self.id);
+        }
+    }
 }
 
 impl Readers {
@@ -77,23 +101,27 @@ impl Readers {
             waiting: Mutex::default(),
             active: AtomicBool::new(false),
             visits: AtomicU32::new(0),
-            ids: AtomicU64::new(1),
+            ids: AtomicU64::new(0),
             signal,
         }
     }
 
-    pub(crate) fn new_id(&self) -> ReaderId {
-        ReaderId(self.ids.fetch_add(1, Ordering::Relaxed))
+    pub(crate) fn one_call(&self) -> Reader<'_> {
+        Reader { readers: self, id: ReaderId::New }
     }
 
-    /// A reader is here.
+    pub(crate) fn poller(&self) -> Reader<'_> {
+        Reader { readers: self, id: ReaderId::Poller }
+    }
+
+    /// A reader is here. The caller holds the inbox.
     pub(crate) fn visit(&self) {
-        self.visits.fetch_add(1, Ordering::Relaxed);
+        self.visits.store(self.visits().wrapping_add(1), Ordering::Relaxed);
     }
 
     // Wakers are dropped after the lock is released: dropping one may drop a task, and with it another reader.
 
-    pub(crate) fn wait(&self, id: ReaderId, waker: &Waker) {
+    fn wait(&self, id: ReaderId, waker: &Waker) {
         let mut waiting = lock(&self.waiting);
         let replaced = match waiting.iter_mut().find(|(known, _)| *known == id) {
             Some((_, known)) if known.will_wake(waker) => None,
@@ -107,7 +135,7 @@ impl Readers {
         drop(replaced);
     }
 
-    pub(crate) fn leave(&self, id: ReaderId) {
+    fn leave(&self, id: ReaderId) {
         let mut waiting = lock(&self.waiting);
         let left = waiting.iter().position(|(known, _)| *known == id).map(|at| waiting.swap_remove(at));
         drop(waiting);
@@ -126,7 +154,7 @@ impl Readers {
         // Several are rare; the vector of the usual one keeps its memory.
         let others = if waiting.is_empty() { Vec::new() } else { std::mem::take(&mut *waiting) };
         if active {
-            self.active.store(true, Ordering::SeqCst);
+            self.active.store(true, Ordering::Release);
         }
         drop(waiting);
         first.wake();
@@ -136,7 +164,7 @@ impl Readers {
 
     /// Whether the driver is to keep off.
     pub(crate) fn is_active(&self) -> bool {
-        self.active.load(Ordering::SeqCst)
+        self.active.load(Ordering::Acquire)
     }
 
     pub(crate) fn visits(&self) -> u32 {
@@ -148,7 +176,7 @@ impl Readers {
     pub(crate) fn look_after(&self, before: u32) -> bool {
         let waiting = lock(&self.waiting);
         if !waiting.is_empty() || self.visits() == before {
-            self.active.store(false, Ordering::SeqCst);
+            self.active.store(false, Ordering::Release);
         }
         self.is_active()
     }
@@ -167,12 +195,13 @@ impl Readiness {
     }
 
     pub(crate) fn is_armed(&self) -> bool {
-        self.armed.load(Ordering::SeqCst)
+        self.armed.load(Ordering::Acquire)
     }
 
-    /// Has to be set before the socket is polled, as the socket may wake at once.
+    /// Has to be set before the socket is polled, as the socket may wake at once; tokio's lock around the waker sees to the
+    /// order.
     pub(crate) fn set_armed(&self, armed: bool) {
-        self.armed.store(armed, Ordering::SeqCst);
+        self.armed.store(armed, Ordering::Release);
     }
 }
 

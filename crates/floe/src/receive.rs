@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use floe_ice::{Datagram, Received};
+use floe_ice::{ConnectionState, Datagram, Received};
 use tokio::io::ReadBuf;
 use tokio::task::coop;
 
-use crate::engine::{Engine, is_over, lock};
+use crate::engine::{Engine, lock};
 use crate::error::RecvError;
 use crate::lane::{Inbox, Lane};
-use crate::readers::ReaderId;
+use crate::readers::Reader;
 use crate::socket::Socket;
 
 /// No UDP datagram is larger.
@@ -41,15 +41,15 @@ enum Look {
 }
 
 impl Engine {
-    /// The next datagram of a lane. With a reader, who is woken later if there is none.
+    /// The next datagram of a lane. If there is none, the reader, if one is given, is woken later.
     pub(crate) fn poll_receive(
         &self,
         lane: &Lane,
-        reader: Option<(ReaderId, &mut Context<'_>)>,
+        reader: Option<(&mut Reader<'_>, &mut Context<'_>)>,
         buffer: &mut [u8],
     ) -> Poll<Result<usize, RecvError>> {
-        lane.readers.visit();
         let mut inbox = lock(&lane.inbox);
+        lane.readers.visit();
         if let Some(len) = inbox.queue.pop(buffer) {
             return Poll::Ready(Ok(len));
         }
@@ -66,17 +66,17 @@ impl Engine {
         if let Some(len) = found {
             return Poll::Ready(Ok(len));
         }
-        self.wait(lane, &inbox, reader)
+        self.wait(&inbox, reader)
     }
 
     /// Whether a datagram is there; it is queued then.
     pub(crate) fn poll_receive_ready(
         &self,
         lane: &Lane,
-        reader: (ReaderId, &mut Context<'_>),
+        reader: (&mut Reader<'_>, &mut Context<'_>),
     ) -> Poll<Result<(), RecvError>> {
-        lane.readers.visit();
         let mut inbox = lock(&lane.inbox);
+        lane.readers.visit();
         if inbox.queue.is_empty() {
             with_scratch(|scratch| {
                 let len = self.read_into(lane, &mut inbox, scratch)?;
@@ -87,33 +87,29 @@ impl Engine {
         if !inbox.queue.is_empty() {
             return Poll::Ready(Ok(()));
         }
-        self.wait(lane, &inbox, Some(reader))
+        self.wait(&inbox, Some(reader))
     }
 
     /// Nothing is there. As the caller holds the inbox, what the driver finds from now on finds the reader waiting.
     fn wait<T>(
         &self,
-        lane: &Lane,
         inbox: &Inbox,
-        reader: Option<(ReaderId, &mut Context<'_>)>,
+        reader: Option<(&mut Reader<'_>, &mut Context<'_>)>,
     ) -> Poll<Result<T, RecvError>> {
-        let Some((id, cx)) = reader else { return Poll::Ready(Err(self.why_nothing())) };
-        lane.readers.wait(id, cx.waker());
+        let Some((reader, cx)) = reader else { return Poll::Ready(Err(self.why_nothing())) };
+        reader.wait(cx.waker());
         // Not everything was looked at: let others run, then go on.
         if inbox.has_more() {
             cx.waker().wake_by_ref();
         }
         // Looked at after the waker is in place, so that the change of state finds it.
-        match self.why_nothing() {
-            RecvError::WouldBlock => Poll::Pending,
-            over => Poll::Ready(Err(over)),
-        }
+        if self.is_over() { Poll::Ready(Err(self.why_nothing())) } else { Poll::Pending }
     }
 
     fn why_nothing(&self) -> RecvError {
         match self.state() {
-            floe_ice::ConnectionState::Closed => RecvError::Closed,
-            state if is_over(state) => RecvError::Failed,
+            ConnectionState::Closed => RecvError::Closed,
+            ConnectionState::Failed => RecvError::Failed,
             _ => RecvError::WouldBlock,
         }
     }
