@@ -1,5 +1,75 @@
 //! Interactive Connectivity Establishment (ICE, RFC 8445) on tokio: two programs behind NATs and firewalls find the
 //! best path between them, keep it open, and send datagrams over it.
+//!
+//! # Two agents
+//!
+//! Each side starts an [`Agent`], which gathers [candidates](Candidate) at once. Your signalling, whatever it is, carries the
+//! credentials and the candidates, as lines of text, to the other side. Then each has a [`Connection`]:
+//!
+//! ```
+//! use std::net::Ipv4Addr;
+//! use floe::{Agent, Event, GatheringState};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // In earnest one of them here and one there, both with .stun_server("stun:...") and without bind.
+//!     let here = Agent::builder().controlling().bind(Ipv4Addr::LOCALHOST).start().await?;
+//!     let there = Agent::builder().bind(Ipv4Addr::LOCALHOST).start().await?;
+//!     here.set_remote_credentials(there.local_credentials())?;
+//!     there.set_remote_credentials(here.local_credentials())?;
+//!     tokio::try_join!(signal(&here, &there), signal(&there, &here))?;
+//!
+//!     let (here, there) = tokio::try_join!(here.connected(), there.connected())?;
+//!     here.send(b"hello").await?;
+//!     let mut buffer = [0; 1500];
+//!     let len = there.recv(&mut buffer).await?;
+//!     assert_eq!(&buffer[..len], b"hello");
+//!     Ok(())
+//! }
+//!
+//! /// What your signalling does: lines of text from one agent to the other.
+//! async fn signal(from: &Agent, to: &Agent) -> Result<(), Box<dyn std::error::Error>> {
+//!     while let Some(event) = from.next_event().await {
+//!         match event {
+//!             Event::LocalCandidate { candidate, .. } => {
+//!                 let _ = to.add_remote_candidate(&candidate.to_string().parse()?)?;
+//!             }
+//!             Event::GatheringStateChanged(GatheringState::Complete) => {
+//!                 return Ok(to.end_of_remote_candidates()?);
+//!             }
+//!             _ => {}
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Where to go on
+//!
+//! - [`guide::embedding`]: signalling, errors, restarts of the application, other protocols on top.
+//! - [`guide::nat_types`]: when two peers can reach each other, and when they need a relay.
+//! - [`guide::server`]: running a STUN server.
+//! - [`guide::sans_io`]: the same agent without tokio, sockets or clock, in the crate [`ice`].
+//!
+//! # What holds
+//!
+//! - **The network cannot do harm.** Nothing that arrives panics, allocates without bound, or changes anything before it is
+//!   authenticated. Errors of sockets cost a path at most.
+//! - **Nothing waits for a slow part.** Servers, names and interfaces are tried side by side, each with its deadline; an
+//!   application that does not receive loses data and nothing else.
+//! - **Nothing stays behind.** [`Agent::close`], and dropping the last handle, close every socket at once.
+//! - **Sending and receiving go past the agent**: a datagram costs what it costs on tokio's `UdpSocket`, and less than a
+//!   tenth of a microsecond more.
+//!
+//! # Who reads the sockets
+//!
+//! While a task waits in [`Connection::recv`], it reads by itself, into its own buffer, and hands ICE's messages to the agent.
+//! Otherwise the agent's task reads, and keeps a bounded number of datagrams. A reader that stays away is noticed within a tenth of a
+//! second.
+//!
+//! # What is left out
+//!
+//! Relays (TURN), ICE restarts, ICE-TCP, mDNS candidates and lite agents are not there yet.
 
 #![forbid(unsafe_code)]
 
@@ -10,6 +80,7 @@ mod driver;
 mod engine;
 mod error;
 mod event;
+pub mod guide;
 pub mod interfaces;
 mod lane;
 mod queue;

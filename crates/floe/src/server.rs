@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use floe_stun::Clock;
-use floe_turn::{Answer, BindingConfig, BindingServer, BindingStats, MAX_RESPONSE};
+use floe_turn::{Answer, BindingConfig, BindingServer, BindingStats, MAX_RESPONSE, RateLimit};
+use rand::TryRng;
+use rand::rngs::SysRng;
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -36,7 +38,7 @@ pub struct StunServer {
 
 impl StunServer {
     /// Starts a server on this address, at a port of the system's choice if it is 0. It says nothing about itself and answers
-    /// without limit: for one that the Internet can reach use [`StunServer::bind_with`].
+    /// without limit: for one that the Internet can reach use [`StunServer::bind_with`] and [`rate_limit`].
     ///
     /// # Errors
     /// The address cannot be resolved or bound.
@@ -77,6 +79,16 @@ impl StunServer {
         // It was aborted or ended before: either way it is over.
         let _ = (&mut self.task).await;
     }
+}
+
+/// The default limit on answers to one source, with a random key from the system.
+///
+/// # Errors
+/// The system has no random bytes.
+pub fn rate_limit() -> io::Result<RateLimit> {
+    let mut key = [0; 16];
+    SysRng.try_fill_bytes(&mut key).map_err(io::Error::other)?;
+    Ok(RateLimit::new(key))
 }
 
 impl Drop for StunServer {

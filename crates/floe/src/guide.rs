@@ -1,0 +1,6 @@
+//! Chapters for people.
+
+pub mod embedding;
+pub mod nat_types;
+pub mod sans_io;
+pub mod server;
