@@ -117,7 +117,8 @@ pub struct AddressMapping {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct GatherConfig {
-    /// STUN servers for server-reflexive candidates, at most [`MAX_SERVERS`]. All are asked side by side.
+    /// STUN servers for server-reflexive candidates, at most [`MAX_SERVERS`]. All are asked side by side, each from every
+    /// address of its family and scope: a name at the first address of each, as its others are likely the same service.
     pub servers: Vec<ServerAddress>,
     /// Which addresses are used.
     pub policy: AddressPolicy,

@@ -168,7 +168,7 @@ pub enum Event {
     GatheringStateChanged(GatheringState),
     /// One source of candidates failed.
     GatheringProblem {
-        /// The number of the server in [`Config::servers`](crate::Config::servers), if it is about a server.
+        /// The number of the server in [`GatherConfig::servers`](crate::GatherConfig::servers), if it is about a server.
         server: Option<u16>,
         /// The local address concerned, if it is about one.
         address: Option<SocketAddr>,
