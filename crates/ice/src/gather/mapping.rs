@@ -15,7 +15,8 @@ impl Gatherer {
         if by_policy && self.is_hidden() {
             return HostCandidate::Hidden;
         }
-        let replaced = self.config().mappings.iter().find(|m| m.replace && m.local == address.ip());
+        let ip = address.ip().to_canonical();
+        let replaced = self.config().mappings.iter().find(|m| m.replace && m.local == ip);
         replaced.map_or(HostCandidate::Plain, |m| {
             HostCandidate::Mapped(SocketAddr::new(m.external, address.port()))
         })
@@ -48,6 +49,7 @@ impl Gatherer {
 
     /// Whether some 1:1 NAT stands before this address.
     pub(super) fn is_mapped(&self, address: SocketAddr) -> bool {
-        self.config().mappings.iter().any(|m| m.local == address.ip())
+        let ip = address.ip().to_canonical();
+        self.config().mappings.iter().any(|m| m.local == ip)
     }
 }

@@ -182,7 +182,7 @@ impl Gatherer {
             self.find_servers(now, fx);
         }
         let work = self.work.get_or_insert_default();
-        // Ours rank by the configuration's interfaces, the embedder's by when they come.
+        // Only whose query comes first depends on it; the candidate's own rank is found where the candidate is made.
         let rank = u8::try_from(work.bases.iter().filter(|b| b.component == component).count());
         let rank = rank.unwrap_or(u8::MAX);
         self.use_base(Base { component, socket, address, rank, dead: false, extra: 0 });

@@ -102,7 +102,9 @@ fn a_mapping_that_replaces_takes_the_place_of_the_host_candidate() {
     // The embedder's own sockets are behind it just the same.
     let mut own = Bench::new(|c| c.gather.mappings = [mapping("10.0.0.5", "203.0.113.50", true)].into());
     add_host(&mut own, "10.0.0.5:7000");
+    add_host(&mut own, "[::ffff:10.0.0.5]:7001");
     assert_eq!(own.candidates()[0].1, "203.0.113.50:7000");
+    assert_eq!(own.candidates()[1].1, "203.0.113.50:7001");
 }
 
 #[test]
