@@ -1,3 +1,38 @@
 //! Fuzz target bodies, as plain functions that also run on stable.
+//!
+//! One module per target, each with `pub fn run(data: &[u8])`, which panics when something is wrong. A new target is
+//! its module here and a line in `targets!`, a shim in `fuzz_targets` with its `[[bin]]` in `Cargo.toml`, and a few
+//! seeds in `corpus/NAME`. The test `replay` runs every seed on stable.
+//!
+//! ```text
+//! cargo +nightly fuzz run --features libfuzzer stun_decode
+//! ```
 
 #![forbid(unsafe_code)]
+
+mod input;
+
+pub use input::Input;
+
+/// A fuzz target.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name: that of its module, its shim and its corpus.
+    pub name: &'static str,
+    /// Its body.
+    pub run: fn(&[u8]),
+}
+
+macro_rules! targets {
+    ($($name:ident,)*) => {
+        $(pub mod $name;)*
+
+        /// All targets.
+        pub const TARGETS: &[Target] = &[$(Target { name: stringify!($name), run: $name::run }),*];
+    };
+}
+
+targets! {
+    stun_build,
+    stun_decode,
+}

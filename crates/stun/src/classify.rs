@@ -45,6 +45,9 @@ pub const fn classify(datagram: &[u8]) -> PacketKind {
 /// Whether a datagram has the header of a STUN message that fills it: clear leading bits, magic cookie, and a length
 /// field that is a multiple of four and agrees with the datagram's size (RFC 8489 §5).
 ///
+/// Methods from `0x100` on pass too, although their first byte says DTLS or TURN channel to [`classify`]; none can be
+/// assigned (RFC 8489 §18.2).
+///
 /// Cheap enough for every datagram, and so unlikely to hold for anything else that an application's payload which
 /// passes must not be sent on a port that STUN shares.
 ///

@@ -1,0 +1,5 @@
+//! See `floe_fuzz::stun_build`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| floe_fuzz::stun_build::run(data));
