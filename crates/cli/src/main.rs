@@ -9,6 +9,7 @@ mod demo;
 mod failure;
 mod output;
 mod runtime;
+mod style;
 
 use std::process::ExitCode;
 

@@ -1,8 +1,14 @@
 //! `floe demo`: two agents find each other, on this machine or behind simulated NATs.
 
+mod real;
+mod screen;
 mod simulated;
 mod story;
+mod table;
+mod transfer;
 mod verdict;
+
+use std::net::IpAddr;
 
 use floe_netsim::NatType;
 
@@ -24,8 +30,15 @@ use simulated::Plan;
 ///
 /// Exit status: 0 if they connect; 1 if not, or if the oracle was wrong.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment, after_help = NAT_TYPES, group = clap::ArgGroup::new("nat").multiple(true).required(true))]
+#[command(verbatim_doc_comment, after_help = NAT_TYPES, group = clap::ArgGroup::new("nat").multiple(true))]
 pub(crate) struct Args {
+    /// Use this address of this machine only; can be
+    /// repeated, and loopback is allowed. By default all
+    /// but loopback are used, and loopback if there is no
+    /// other
+    #[arg(long, value_name = "IP", conflicts_with = "nat", verbatim_doc_comment)]
+    bind: Vec<IpAddr>,
+
     /// What is before the first agent (see below);
     /// none if only --nat-b is given
     #[arg(long, value_name = "TYPE", group = "nat", verbatim_doc_comment)]
@@ -69,7 +82,9 @@ Examples:
 
 /// Runs `floe demo`.
 pub(crate) fn run(args: &Args) -> Outcome {
-    let Args { nat_a, nat_b, chart, seed } = *args;
-    let nat = |given: Option<NatType>| given.unwrap_or(NatType::None);
-    simulated::run(&Plan { nats: [nat(nat_a), nat(nat_b)], seed, chart })
+    if args.nat_a.is_none() && args.nat_b.is_none() {
+        return real::run(&args.bind);
+    }
+    let nats = [args.nat_a, args.nat_b].map(|given| given.unwrap_or(NatType::None));
+    simulated::run(&Plan { nats, seed: args.seed, chart: args.chart })
 }

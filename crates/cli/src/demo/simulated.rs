@@ -13,8 +13,10 @@ use floe_netsim::{Handle, Link, NatType, Network, Site, Verdict};
 
 use crate::failure::{Failure, Outcome};
 use crate::output;
+use crate::style::Style;
 
 use super::story::{End, Moment, NAMES, PairRow, What, short};
+use super::table::{self, Side};
 use super::verdict;
 
 /// What to simulate.
@@ -118,26 +120,25 @@ impl Run {
 
     fn report(&self, plan: &Plan) -> String {
         let [a, b] = plan.nats.map(place);
+        let [internet, access] = [INTERNET, ACCESS].map(|delay| delay.as_millis());
+        let (alice, bob, seed) = (NAMES[0], NAMES[1], plan.seed);
+        let says = verdict::say(&self.verdict);
         let mut text = format!(
-            "simulated network: {} {a}, {} {b}; seed {}\n{} ms across the Internet one way, {} ms to each router, \
-             a STUN server in between\nthe oracle says: {}\n\n",
-            NAMES[0],
-            NAMES[1],
-            plan.seed,
-            INTERNET.as_millis(),
-            ACCESS.as_millis(),
-            verdict::say(&self.verdict)
+            "simulated network with a STUN server; seed {seed}\n\
+             {internet} ms across the Internet, {access} ms to each router\n\
+             {alice} {a}, {bob} {b}\nthe oracle says: {says}\n\n"
         );
         // Writing to a string cannot fail.
         for moment in self.story() {
             let _ = writeln!(text, "{moment}");
         }
-        for (name, peer) in NAMES.iter().zip(self.peers) {
+        for (name, peer) in NAMES.into_iter().zip(self.peers) {
             let Some(peer) = self.net.get(peer) else { continue };
-            let _ = writeln!(text, "\n{name}, {}: {}", peer.agent().role(), peer.agent().state());
-            for pair in peer.agent().pairs() {
-                let _ = writeln!(text, "  {}", row(peer, &pair));
-            }
+            let agent = peer.agent();
+            let pairs = agent.pairs().map(|pair| row(peer, &pair)).collect();
+            let candidates = agent.local_candidates().map(|(_, _, candidate)| candidate.clone()).collect();
+            let side = Side { name, role: agent.role(), state: agent.state(), candidates, pairs };
+            let _ = write!(text, "\n{}", table::side(&side, usize::MAX, Style::of_stdout()));
         }
         if plan.chart {
             let _ = write!(text, "\n{}", self.net.chart());
@@ -152,10 +153,11 @@ impl Run {
     fn ending(&self) -> Option<String> {
         let peer = self.net.get(self.peers[0])?;
         let pair = peer.agent().selected_pair(Component::default()).filter(|_| self.connected())?;
-        let mut text = format!("selected: {} -> {}\n", End(pair.local), End(pair.remote));
+        let selected = Style::of_stdout().good("selected");
+        let mut text = format!("{selected}      {} -> {}\n", End(pair.local), End(pair.remote));
         if let Some((first, rtt)) = self.data {
-            let _ =
-                writeln!(text, "first byte after {}, round trip {} (virtual time)", short(first), short(rtt));
+            let (first, rtt) = (short(first), short(rtt));
+            let _ = write!(text, "first byte    after {first} of virtual time\nround trip    {rtt}\n");
         }
         Some(text)
     }

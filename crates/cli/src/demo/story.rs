@@ -46,7 +46,11 @@ impl fmt::Display for What {
             Self::State(state) => write!(f, "state     {state}"),
             Self::Role(role) => write!(f, "role      {role}"),
             Self::Selected { local, remote, reason } => {
-                write!(f, "selected  {} -> {} ({reason})", End(local), End(remote))
+                write!(f, "selected  {} -> {}", End(local), End(remote))?;
+                match reason {
+                    SelectionReason::Nominated => Ok(()),
+                    unusual => write!(f, " ({unusual})"),
+                }
             }
             Self::Data(text) => f.write_str(text),
         }
@@ -79,7 +83,7 @@ pub(crate) struct PairRow {
 }
 
 /// Columns of one end of a pair: so that two, a state and a time fit into 80.
-const END_WIDTH: usize = 28;
+const END_WIDTH: usize = 27;
 
 impl fmt::Display for PairRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,7 +146,7 @@ mod tests {
                     rtt: Duration::from_micros(12_345),
                 };
                 let row = row.to_string();
-                assert_eq!(row.chars().count(), 78, "{row}");
+                assert_eq!(row.chars().count(), 76, "{row}");
                 assert!(row.ends_with("12.3 ms"), "{row}");
             }
         }

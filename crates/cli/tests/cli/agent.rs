@@ -212,7 +212,7 @@ fn changed_credentials_are_refused_and_repeated_ones_are_not() {
 #[test]
 fn wrong_arguments_are_explained() {
     assert!(floe(&["agent", "--controlling", "--controlled"]).error(2).contains("cannot be used with"));
-    assert!(floe(&["agent", "--stun", "stun:"]).error(2).contains("not a STUN server: \"stun:\""));
+    assert!(floe(&["agent", "--stun", "stun:"]).error(2).contains("STUN server \"stun:\""));
     assert!(floe(&["agent", "--bind", "0.0.0.0"]).error(2).contains("cannot bind to 0.0.0.0"));
     assert!(
         floe(&["agent", "--bind", "localhost"])

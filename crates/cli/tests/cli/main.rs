@@ -2,5 +2,6 @@
 
 mod agent;
 mod decode;
+mod demo;
 mod program;
 mod usage;
