@@ -33,7 +33,7 @@ pub(crate) enum What {
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ms  {:5}  {}", millis(self.at), NAMES.get(self.who).unwrap_or(&"?"), self.what)
+        write!(f, "{} ms {:5}  {}", millis(self.at), NAMES.get(self.who).unwrap_or(&"?"), self.what)
     }
 }
 
@@ -68,7 +68,7 @@ impl fmt::Display for End<'_> {
 
 /// A time since the beginning, aligned.
 pub(crate) fn millis(at: Duration) -> String {
-    format!("{:9.3}", at.as_secs_f64() * 1000.0)
+    format!("{:8.2}", at.as_secs_f64() * 1000.0)
 }
 
 /// A pair as it is now.
