@@ -137,8 +137,10 @@ impl Agent {
         self.engine().events.pop()
     }
 
-    /// Waits until every component has a path, and gives the connection of the first component of the first stream;
-    /// the others are had from [`Agent::connection`]. Can be called at any time and more than once.
+    /// Waits until every component has a path, and gives the connection of the first component of the first stream; the
+    /// others are had from [`Agent::connection`]. Can be called at any time and more than once.
+    ///
+    /// Of several streams, those that [failed](Event::StreamFailed) do not count; sending on them says so.
     ///
     /// It waits as long as signalling takes. Once the peer's credentials are known, an answer comes within the time for
     /// checks, 39.5 s by default (RFC 8863).

@@ -75,8 +75,11 @@ impl Connection {
                 result => return result,
             }
             let Some(socket) = self.socket() else { continue };
-            // An error says that the runtime ends, and so does the agent.
-            socket.io.writable().await.map_err(|_| SendError::Closed)?;
+            tokio::select! {
+                // An error says that the runtime ends, and so does the agent.
+                ready = socket.io.writable() => ready.map_err(|_| SendError::Closed)?,
+                () = self.engine().closed() => {}
+            }
         }
     }
 
@@ -146,7 +149,7 @@ impl Connection {
     // --- receiving ------------------------------------------------------------------------------------------------
 
     /// Receives a datagram and says how long it is; the rest of `buffer` may be overwritten too. A datagram that is longer
-    /// than the buffer is cut. Data of the peer is received before [`Agent::connected`](crate::Agent::connected) says so
+    /// than the buffer is cut, or on Windows lost. Data of the peer is received before [`Agent::connected`](crate::Agent::connected) says so
     /// as well (RFC 8445 §12.2).
     ///
     /// Buffers of 1500 bytes or more are read into directly. While nobody receives, datagrams are kept up to

@@ -32,8 +32,6 @@ pub(crate) struct Engine {
     sockets: Mutex<Option<BTreeMap<SocketId, Arc<Socket>>>>,
     pub(crate) events: Events,
     state: watch::Sender<ConnectionState>,
-    /// No data will come any more: a copy of a part of the state, for readers, who look often.
-    over: AtomicBool,
     pub(crate) signal: Arc<Signal>,
     servers: Vec<ServerAddress>,
     /// The time of the last sending matters: without consent checks, keepalives depend on it.
@@ -54,7 +52,6 @@ impl Engine {
             sockets: Mutex::new(Some(BTreeMap::new())),
             events: Events::default(),
             state: watch::Sender::new(agent.state()),
-            over: AtomicBool::new(false),
             agent: Mutex::new(agent),
             signal,
             servers,
@@ -104,15 +101,17 @@ impl Engine {
             lane.follow(agent.send_path(lane.component), |id| self.socket(id));
         }
         while let Some(event) = agent.poll_event() {
+            if let floe_ice::Event::StreamFailed(stream) = event {
+                self.lanes.iter().filter(|lane| lane.component.stream == stream).for_each(Lane::fail);
+            }
             if let Some(event) = translate(agent, &self.servers, event) {
                 self.events.push(event);
             }
         }
         let state = agent.state();
-        let changed = self.state.send_if_modified(|known| std::mem::replace(known, state) != state);
-        if changed && is_over(state) {
-            self.over.store(true, Ordering::SeqCst);
-            self.lanes.iter().for_each(|lane| lane.readers.wake());
+        self.state.send_if_modified(|known| std::mem::replace(known, state) != state);
+        for lane in &self.lanes {
+            lane.conclude(is_over(state));
         }
     }
 
@@ -135,9 +134,10 @@ impl Engine {
         *self.state.borrow()
     }
 
-    /// Whether no data will come any more.
-    pub(crate) fn is_over(&self) -> bool {
-        self.over.load(Ordering::SeqCst)
+    /// Waits for the end.
+    pub(crate) async fn closed(&self) {
+        // The sender lives as long as the engine does, so there is no error.
+        let _ = self.watch_state().wait_for(|state| *state == ConnectionState::Closed).await;
     }
 
     pub(crate) fn watch_state(&self) -> watch::Receiver<ConnectionState> {
@@ -206,7 +206,7 @@ impl Engine {
     }
 }
 
-/// Whether no data will come any more.
+/// Whether what has no path will not get one.
 pub(crate) fn is_over(state: ConnectionState) -> bool {
     matches!(state, ConnectionState::Failed | ConnectionState::Closed)
 }

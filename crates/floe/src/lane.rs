@@ -1,7 +1,7 @@
 //! What belongs to one component of one stream: where its data goes, the sockets it comes from, and what was counted.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use floe_ice::{Component, SendPath, SocketId};
@@ -42,6 +42,10 @@ pub(crate) struct Lane {
     pub(crate) inbox: Mutex<Inbox>,
     pub(crate) readers: Arc<Readers>,
     pub(crate) traffic: Traffic,
+    /// The stream failed.
+    failed: AtomicBool,
+    /// No data will come any more.
+    over: AtomicBool,
 }
 
 impl Lane {
@@ -52,6 +56,25 @@ impl Lane {
             inbox: Mutex::new(Inbox { queue: Queue::new(queue_limit), sockets: Vec::new() }),
             readers: Arc::new(Readers::new(signal)),
             traffic: Traffic::default(),
+            failed: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
+    }
+
+    /// The checklist of the stream failed.
+    pub(crate) fn fail(&self) {
+        self.failed.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it ends here, as the stream failed or all did. A component that still has its path goes on as long as that lasts.
+    pub(crate) fn conclude(&self, all: bool) {
+        let failed = all || self.failed.load(Ordering::SeqCst);
+        if failed && self.route().is_err() && !self.over.swap(true, Ordering::SeqCst) {
+            self.readers.wake();
         }
     }
 

@@ -66,7 +66,7 @@ impl Engine {
         if let Some(len) = found {
             return Poll::Ready(Ok(len));
         }
-        self.wait(&inbox, reader)
+        self.wait(lane, &inbox, reader)
     }
 
     /// Whether a datagram is there; it is queued then.
@@ -87,29 +87,30 @@ impl Engine {
         if !inbox.queue.is_empty() {
             return Poll::Ready(Ok(()));
         }
-        self.wait(&inbox, Some(reader))
+        self.wait(lane, &inbox, Some(reader))
     }
 
     /// Nothing is there. As the caller holds the inbox, what the driver finds from now on finds the reader waiting.
     fn wait<T>(
         &self,
+        lane: &Lane,
         inbox: &Inbox,
         reader: Option<(&mut Reader<'_>, &mut Context<'_>)>,
     ) -> Poll<Result<T, RecvError>> {
-        let Some((reader, cx)) = reader else { return Poll::Ready(Err(self.why_nothing())) };
+        let Some((reader, cx)) = reader else { return Poll::Ready(Err(self.why_nothing(lane))) };
         reader.wait(cx.waker());
         // Not everything was looked at: let others run, then go on.
         if inbox.has_more() {
             cx.waker().wake_by_ref();
         }
         // Looked at after the waker is in place, so that the change of state finds it.
-        if self.is_over() { Poll::Ready(Err(self.why_nothing())) } else { Poll::Pending }
+        if lane.is_over() { Poll::Ready(Err(self.why_nothing(lane))) } else { Poll::Pending }
     }
 
-    fn why_nothing(&self) -> RecvError {
+    fn why_nothing(&self, lane: &Lane) -> RecvError {
         match self.state() {
             ConnectionState::Closed => RecvError::Closed,
-            ConnectionState::Failed => RecvError::Failed,
+            _ if lane.is_over() => RecvError::Failed,
             _ => RecvError::WouldBlock,
         }
     }
@@ -177,7 +178,10 @@ impl Engine {
         let mut read = ReadBuf::new(buffer);
         socket.readiness.set_armed(true);
         let polled = socket.io.poll_recv_from(&mut Context::from_waker(&socket.waker), &mut read);
-        let Poll::Ready(result) = polled else { return Poll::Pending };
+        let Poll::Ready(result) = polled else {
+            socket.works();
+            return Poll::Pending;
+        };
         socket.readiness.set_armed(false);
         let len = read.filled().len();
         Poll::Ready(match result {
@@ -186,7 +190,8 @@ impl Engine {
                 self.sort(lane, socket, source, buffer.get_mut(..len).unwrap_or_default())
             }
             Err(_) if socket.failed() => Look::Broken,
-            // The report of an ICMP message about an earlier packet, or a shortage that passes.
+            // The report of an ICMP message about an earlier packet, a shortage that passes, or (on Windows) a datagram that
+            // is longer than the buffer.
             Err(_) => Look::Other,
         })
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use floe_stun::Clock;
 use floe_turn::{Answer, BindingConfig, BindingServer, BindingStats, MAX_RESPONSE, RateLimit};
@@ -16,6 +17,10 @@ use crate::engine::lock;
 
 /// No UDP datagram that a Binding server answers is larger; longer ones are cut and so ignored.
 const MAX_REQUEST: usize = 2048;
+
+/// After so many errors in a row, there is a pause after each.
+const MANY_ERRORS: u32 = 64;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A STUN server (RFC 8489) on one UDP socket, in a task of its own. Dropping it stops it.
 ///
@@ -109,13 +114,19 @@ impl std::fmt::Debug for StunServer {
 async fn serve(socket: UdpSocket, core: Arc<Mutex<BindingServer>>) {
     let clock = Clock::new(Instant::now().into_std());
     let (mut datagram, mut out) = ([0; MAX_REQUEST], [0; MAX_RESPONSE]);
+    let mut errors = 0_u32;
     loop {
         let received = socket.recv_from(&mut datagram).await;
-        // The report of an ICMP message about an earlier response. Should a socket do nothing else any more, others still run.
+        // An error is the report of an ICMP message about an earlier response, or a shortage that passes. Should one not
+        // pass, it must not take the processor.
         let Ok((len, source)) = received else {
-            tokio::task::yield_now().await;
+            errors = errors.saturating_add(1);
+            if errors > MANY_ERRORS {
+                tokio::time::sleep(PAUSE).await;
+            }
             continue;
         };
+        errors = 0;
         let request = datagram.get(..len).unwrap_or_default();
         let now = clock.time(Instant::now().into_std());
         let answer = lock(&core).handle(request, source, now, &mut out);

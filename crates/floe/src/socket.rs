@@ -13,9 +13,9 @@ use tokio::net::UdpSocket;
 
 use crate::readers::{Readers, Readiness};
 
-/// After so many errors in a row without a datagram in between, nothing more is expected of a socket. A few are normal:
-/// each may be the report of an ICMP message about a packet sent earlier (WSAECONNRESET on Windows).
-const MAX_ERRORS: u32 = 64;
+/// After so many errors in a row, without a datagram or a moment of silence in between, nothing more is expected of a socket.
+/// Fewer are normal: each may be the report of an ICMP message about a packet sent earlier (WSAECONNRESET on Windows).
+const MAX_ERRORS: u32 = 1024;
 
 /// A socket and its readiness.
 pub(crate) struct Socket {
@@ -33,6 +33,7 @@ impl Socket {
         Self { id, io, waker: Waker::from(readiness.clone()), readiness, errors: AtomicU32::new(0) }
     }
 
+    /// It gave a datagram, or was empty.
     pub(crate) fn works(&self) {
         if self.errors.load(Ordering::Relaxed) != 0 {
             self.errors.store(0, Ordering::Relaxed);

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-use floe::{ConnectionState, Event, RecvError, SendError};
+use floe::{Component, ComponentId, ConnectionState, Event, RecvError, SendError, StreamId};
 use tokio::time::Instant;
 
 use crate::support::{both_completed, connected, deliver, local, pair_of, soon};
@@ -36,7 +36,7 @@ async fn a_datagram_that_is_too_large_is_reported_and_the_connection_goes_on() {
 #[tokio::test]
 async fn sending_before_there_is_a_path_is_an_error() {
     let agent = local().start().await.expect("started");
-    let connection = agent.connection(floe::Component::default()).expect("exists");
+    let connection = agent.connection(Component::default()).expect("exists");
     assert_eq!(connection.send(b"too early").await, Err(SendError::NotConnected));
     assert_eq!(connection.try_recv(&mut [0; 10]), Err(RecvError::WouldBlock));
     assert_eq!((connection.selected_pair(), connection.stats()), (None, None));
@@ -155,6 +155,20 @@ async fn a_vanished_peer_ends_the_connection() {
         events.push(event);
     }
     assert!(events.iter().any(|event| matches!(event, Event::ConsentLost { .. })), "{events:?}");
+}
+
+/// A stream that the peer does not have fails when the peer's time is up (RFC 8863), alone.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_fails_ends_its_own_connections_only() {
+    let (a, b) = soon(pair_of(local().streams([1, 1]), local())).await;
+    let second = a.connection(Component::new(StreamId(1), ComponentId::FIRST)).expect("exists");
+    let receiving = tokio::spawn(async move { (second.recv(&mut [0; 1500]).await, second.send(b"x").await) });
+    pass(Duration::from_secs(45)).await;
+    let (received, sent) = soon(receiving).await.expect("ran");
+    assert_eq!((received, sent), (Err(RecvError::Failed), Err(SendError::NotConnected)));
+    let (a, b) = soon(both_completed(&a, &b)).await;
+    deliver(&a, &b, b"the first stream").await;
+    deliver(&b, &a, b"goes on").await;
 }
 
 #[tokio::test]

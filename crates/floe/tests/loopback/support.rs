@@ -25,11 +25,9 @@ pub(crate) fn local() -> Builder {
 pub(crate) async fn trickle(from: &Agent, to: &Agent) {
     while let Some(event) = from.next_event().await {
         match event {
+            // An error when `to` is closed or has fewer streams: not the concern of `from`.
             Event::LocalCandidate { stream, candidate } => {
-                let added = to.add_stream_remote_candidate(stream, &candidate);
-                if added.is_err() {
-                    return;
-                }
+                let _ = to.add_stream_remote_candidate(stream, &candidate);
             }
             Event::GatheringStateChanged(GatheringState::Complete) => {
                 let _ = to.end_of_remote_candidates();
