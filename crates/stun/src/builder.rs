@@ -3,7 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use crate::attribute::{Attribute, AttributeType, RawAttribute};
+use crate::attribute::{Attribute, AttributeType, RawAttribute, fill};
 use crate::error::EncodeError;
 use crate::fingerprint::fingerprint;
 use crate::header::{
@@ -12,6 +12,7 @@ use crate::header::{
 use crate::hmac::{Hash, Hmac};
 use crate::integrity::IntegrityAlgorithm;
 use crate::key::Key;
+use crate::message::Message;
 
 /// The stages a [`MessageBuilder`] goes through.
 pub mod stage {
@@ -139,7 +140,7 @@ impl<'b> MessageBuilder<'b> {
     }
 
     /// Starts the response of this `class` to `request`, with the same method and transaction id (RFC 8489 §6.3.1.1).
-    pub fn response(out: &'b mut [u8], class: Class, request: &crate::Message<'_>) -> Self {
+    pub fn response(out: &'b mut [u8], class: Class, request: &Message<'_>) -> Self {
         Self::new(out, class, request.method(), request.transaction_id())
     }
 
@@ -162,7 +163,7 @@ impl<'b> MessageBuilder<'b> {
 
     /// Adds an attribute for which there is no type, with its value as it is.
     pub fn raw_attribute(mut self, raw: RawAttribute<'_>) -> Self {
-        self.put(raw.kind, raw.value.len(), |value| crate::attribute::fill(value, raw.value));
+        self.put(raw.kind, raw.value.len(), |value| fill(value, raw.value));
         self
     }
 

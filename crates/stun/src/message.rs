@@ -205,7 +205,7 @@ impl<'a> Message<'a> {
 impl fmt::Debug for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {} ", self.method(), self.class(), self.transaction_id())?;
-        f.debug_list().entries(self.attributes()).finish()
+        fmt::Debug::fmt(&self.attributes(), f)
     }
 }
 

@@ -4,6 +4,8 @@
 //! A message and each of its attributes are whole words of four bytes (RFC 8489 §5, §14), so positions are counted in
 //! words here.
 
+use core::fmt;
+
 use crate::attribute::{AttributeType, RawAttribute};
 use crate::error::DecodeError;
 use crate::header::{HEADER_LEN, padded};
@@ -126,7 +128,7 @@ impl Trailer {
 }
 
 /// The attributes of a message that count; see [`Message::attributes`](crate::Message::attributes).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Attributes<'a> {
     /// The message, up to where its attributes count without exception.
     counted: &'a [Word],
@@ -167,6 +169,13 @@ impl<'a> Iterator for Attributes<'a> {
 }
 
 impl core::iter::FusedIterator for Attributes<'_> {}
+
+/// The types of the attributes that are left; no values.
+impl fmt::Debug for Attributes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
 
 /// The attribute that starts at this word; `None` at the end, or if it runs past it.
 #[inline]

@@ -5,7 +5,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::attributes::{Data, ErrorCode, IceControlling, Priority, Software, UseCandidate, Username};
-use crate::message::Message;
 
 const ID: TransactionId = TransactionId::new(*b"transaction!");
 
