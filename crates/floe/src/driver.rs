@@ -18,7 +18,7 @@ use crate::socket::{self, Socket, SocketOptions};
 /// Packets of ICE that wait for room in a socket's buffer; beyond it they are lost, as they might be in the network.
 const MAX_DELAYED: usize = 64;
 
-/// What the driver does with.
+/// What the driver works with.
 pub(crate) struct Tools {
     pub(crate) options: SocketOptions,
     pub(crate) resolver: Arc<dyn Resolver>,

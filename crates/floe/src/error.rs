@@ -204,3 +204,32 @@ impl From<RecvError> for io::Error {
         Self::new(kind, error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_become_io_errors_of_a_fitting_kind() {
+        let kind = |error: io::Error| error.kind();
+        assert_eq!(kind(SendError::WouldBlock.into()), io::ErrorKind::WouldBlock);
+        assert_eq!(kind(RecvError::WouldBlock.into()), io::ErrorKind::WouldBlock);
+        assert_eq!(kind(SendError::TooLarge.into()), io::ErrorKind::InvalidInput);
+        assert_eq!(kind(RecvError::Closed.into()), io::ErrorKind::NotConnected);
+        assert_eq!(kind(ConnectError::Closed.into()), io::ErrorKind::NotConnected);
+        let whole = io::Error::from(SendError::NoConsent);
+        let inner = whole.get_ref().and_then(|inner| inner.downcast_ref::<SendError>());
+        assert_eq!(inner, Some(&SendError::NoConsent));
+    }
+
+    #[test]
+    fn a_failure_says_where_to_look() {
+        let text = |local_candidates, remote_candidates, pairs| {
+            ConnectError::Failed { local_candidates, remote_candidates, pairs }.to_string()
+        };
+        assert!(text(0, 2, 0).contains("no local candidate"));
+        assert!(text(1, 0, 0).contains("add_remote_candidate"));
+        assert!(text(1, 1, 0).contains("family"));
+        assert!(text(1, 1, 1).contains("none of 1 candidate pairs"));
+    }
+}

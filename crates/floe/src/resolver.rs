@@ -1,6 +1,5 @@
 //! Names to addresses.
 
-use std::future::Future;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::pin::Pin;

@@ -142,3 +142,85 @@ const MESSAGE_TOO_LARGE: i32 = libc::EMSGSIZE;
 /// WSAEMSGSIZE.
 #[cfg(not(unix))]
 const MESSAGE_TOO_LARGE: i32 = 10_040;
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
+
+    use socket2::SockRef;
+
+    use super::*;
+
+    fn loopback(port: u16) -> SocketAddr {
+        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)
+    }
+
+    /// A port that is free now and so is the next.
+    fn free_pair() -> u16 {
+        loop {
+            let port = UdpSocket::bind(loopback(0)).and_then(|s| s.local_addr()).expect("bound").port();
+            if port < u16::MAX && [port, port + 1].iter().all(|&p| UdpSocket::bind(loopback(p)).is_ok()) {
+                return port;
+            }
+        }
+    }
+
+    #[test]
+    fn a_socket_has_the_options_and_does_not_block() {
+        let options = SocketOptions {
+            dscp: Some(46),
+            receive_buffer: Some(100_000),
+            send_buffer: Some(50_000),
+            ..SocketOptions::default()
+        };
+        let socket = open(loopback(0), &options, 0).expect("opened");
+        let look = SockRef::from(&socket);
+        assert!(look.nonblocking().expect("told"));
+        assert!(look.recv_buffer_size().expect("told") >= 100_000);
+        assert!(look.send_buffer_size().expect("told") >= 50_000);
+        #[cfg(unix)]
+        assert_eq!(look.tos_v4().expect("told"), 46 << 2);
+        if let Ok(socket) = open(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), 0), &options, 0) {
+            let look = SockRef::from(&socket);
+            assert!(look.only_v6().expect("told"), "IPv4 has sockets of its own");
+            #[cfg(unix)]
+            assert_eq!(look.tclass_v6().expect("told"), 46 << 2);
+        }
+    }
+
+    #[test]
+    fn the_search_for_a_port_begins_at_the_offset_and_goes_around() {
+        let first = free_pair();
+        let options = SocketOptions { ports: Some(first..=first + 1), ..SocketOptions::default() };
+        let port = |socket: &UdpSocket| socket.local_addr().expect("bound").port();
+        let one = open(loopback(0), &options, 7).expect("free");
+        let two = open(loopback(0), &options, 7).expect("free");
+        assert_eq!([port(&one), port(&two)], [first + 1, first]);
+        assert_eq!(open(loopback(0), &options, 7).err(), Some(DriverError::NoPortFree));
+        assert_eq!(
+            open(loopback(first), &options, 0).err(),
+            Some(DriverError::NoPortFree),
+            "a port that is named"
+        );
+    }
+
+    #[test]
+    fn errors_of_the_system_are_told_apart() {
+        let elsewhere = SocketAddr::new(Ipv4Addr::new(203, 0, 113, 77).into(), 0);
+        let result = open(elsewhere, &SocketOptions::default(), 0);
+        assert_eq!(result.err(), Some(DriverError::AddressNotAvailable));
+        assert_eq!(explain(&io::ErrorKind::PermissionDenied.into()), DriverError::PermissionDenied);
+        assert_eq!(explain(&io::ErrorKind::OutOfMemory.into()), DriverError::Other);
+    }
+
+    #[tokio::test]
+    async fn a_socket_is_given_up_only_after_errors_without_a_pause() {
+        let io = tokio::net::UdpSocket::bind(loopback(0)).await.expect("bound");
+        let socket = Socket::new(SocketId(0), io, Arc::new(Readers::new(Arc::default())));
+        for _ in 0..3 {
+            assert!((0..MAX_ERRORS).all(|_| !socket.failed()));
+            socket.works();
+        }
+        assert!((0..MAX_ERRORS).all(|_| !socket.failed()) && socket.failed());
+    }
+}

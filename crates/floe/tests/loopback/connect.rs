@@ -139,3 +139,26 @@ async fn many_tasks_may_send_and_receive_at_once() {
     assert_eq!(seen.len(), 400);
     receivers.abort_all();
 }
+
+/// Readers that come, are woken, give up and come again, on several threads: no wake-up gets lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn readers_may_give_up_and_come_again() {
+    let (_agents, (a, b)) = connected().await;
+    let echo = tokio::spawn(async move {
+        let mut buffer = [0; 1500];
+        loop {
+            let received = tokio::select! {
+                // Half of the time the call is dropped at once.
+                biased;
+                received = b.recv(&mut buffer) => received,
+                () = tokio::task::yield_now() => continue,
+            };
+            let Ok(len) = received else { return };
+            let _ = b.send(&buffer[..len]).await;
+        }
+    });
+    for round in 0..1000_u32 {
+        deliver(&a, &a, &(0x8000_0000 + round).to_be_bytes()).await;
+    }
+    echo.abort();
+}

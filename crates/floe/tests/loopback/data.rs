@@ -4,10 +4,10 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-use floe::{Component, ComponentId, ConnectionState, Event, RecvError, SendError, StreamId};
+use floe::{Component, ComponentId, ConnectError, ConnectionState, Event, RecvError, SendError, StreamId};
 use tokio::time::Instant;
 
-use crate::support::{both_completed, connected, deliver, local, pair_of, soon};
+use crate::support::{both_completed, connected, deliver, exchange_credentials, local, pair_of, soon};
 
 #[tokio::test]
 async fn a_payload_that_looks_like_stun_is_refused() {
@@ -219,6 +219,41 @@ async fn a_sender_in_a_loop_starves_nobody() {
         assert_eq!(soon(b.recv(&mut buffer)).await, Ok(1200));
     }
     flood.abort();
+}
+
+/// RFC 8445 §11, where consent checks are off: a keepalive every 15 seconds without data, and none while there is some.
+#[tokio::test(start_paused = true)]
+async fn keepalives_go_out_only_while_no_data_does() {
+    let builder = || local().configure(|config| config.consent = false);
+    let (a, b) = soon(pair_of(builder(), builder())).await;
+    let (to_b, _to_a) = soon(both_completed(&a, &b)).await;
+    let received = || b.counters().indications_received;
+    pass(Duration::from_secs(20)).await;
+    assert_eq!(received(), 1);
+    for _ in 0..9 {
+        to_b.send(b"busy").await.expect("sent");
+        pass(Duration::from_secs(10)).await;
+    }
+    assert_eq!(received(), 1);
+    pass(Duration::from_secs(16)).await;
+    assert_eq!(received(), 2);
+}
+
+/// Without candidates of the peer there is nothing to check, and the error says so.
+#[tokio::test(start_paused = true)]
+async fn a_peer_without_candidates_is_a_failure_that_says_so() {
+    let (a, b) = (local().start().await.expect("started"), local().start().await.expect("started"));
+    exchange_credentials(&a, &b);
+    a.end_of_remote_candidates().expect("open");
+    let error = soon_paused(a.connected()).await.expect_err("failed");
+    let ConnectError::Failed { local_candidates: 1, remote_candidates: 0, pairs: 0, .. } = error else {
+        panic!("{error:?}");
+    };
+}
+
+/// As `soon`, for paused time, which runs ahead when nothing else does.
+async fn soon_paused<F: Future>(work: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(60), work).await.expect("done within a minute")
 }
 
 /// Lets paused time go on while sockets are read: their datagrams arrive at once, but are noticed only between timers.

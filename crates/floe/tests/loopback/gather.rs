@@ -251,7 +251,6 @@ async fn bad_settings_are_refused_with_what_to_do() {
 
 #[test]
 fn outside_a_runtime_there_is_an_error() {
-    use std::future::Future;
     let mut starting = Box::pin(local().start());
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     let std::task::Poll::Ready(result) = starting.as_mut().poll(&mut cx) else {

@@ -1,6 +1,5 @@
 //! Two agents of this process and the signalling between them.
 
-use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
