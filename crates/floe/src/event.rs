@@ -28,6 +28,16 @@ pub enum Event {
     },
     /// Gathering went on. [`GatheringState::Complete`] is the moment to signal end-of-candidates.
     GatheringStateChanged(GatheringState),
+    /// A server told which address it sees one of ours as, for the first time or differently than before. A candidate for it
+    /// follows if there is none yet.
+    ServerAnswered {
+        /// The server.
+        server: ServerAddress,
+        /// Our address, which the server was asked from.
+        address: SocketAddr,
+        /// What the server sees: the same address where no NAT is in between.
+        mapped: SocketAddr,
+    },
     /// One source of candidates failed; the others go on.
     GatheringProblem {
         /// The server, if it is about one.
@@ -141,6 +151,10 @@ pub(crate) fn translate(
             candidate: agent.local_candidate(id)?.clone(),
         },
         floe_ice::Event::GatheringStateChanged(state) => Event::GatheringStateChanged(state),
+        floe_ice::Event::ServerAnswered { server, address, mapped } => {
+            let server = servers.get(usize::from(server))?.clone();
+            Event::ServerAnswered { server, address, mapped }
+        }
         floe_ice::Event::GatheringProblem { server, address, failure } => Event::GatheringProblem {
             server: server.and_then(|index| servers.get(usize::from(index))).cloned(),
             address,

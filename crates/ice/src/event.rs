@@ -166,6 +166,16 @@ pub enum Event {
     LocalCandidate(LocalId),
     /// Gathering went on. [`GatheringState::Complete`] is the moment to signal end-of-candidates.
     GatheringStateChanged(GatheringState),
+    /// A server told which address it sees one of ours as, for the first time or differently than before. A candidate for it
+    /// follows if there is none yet (RFC 8445 §5.1.3).
+    ServerAnswered {
+        /// The number of the server in [`GatherConfig::servers`](crate::GatherConfig::servers).
+        server: u16,
+        /// Our address, which the server was asked from.
+        address: SocketAddr,
+        /// What the server sees: the same address where no NAT is in between.
+        mapped: SocketAddr,
+    },
     /// One source of candidates failed.
     GatheringProblem {
         /// The number of the server in [`GatherConfig::servers`](crate::GatherConfig::servers), if it is about a server.

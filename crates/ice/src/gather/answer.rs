@@ -9,7 +9,7 @@ use floe_stun::{Time, TransactionId};
 
 use crate::candidate::is_usable;
 use crate::effects::Effects;
-use crate::event::{GatheringFailure, GatheringState};
+use crate::event::{Event, GatheringFailure, GatheringState};
 use crate::ids::SocketId;
 use crate::io::Rejection;
 use crate::locals::Reflexive;
@@ -71,6 +71,9 @@ impl Gatherer {
         let changed = query.mapped.is_some_and(|before| before != mapped);
         if changed {
             fx.counters.mapping_changes = fx.counters.mapping_changes.saturating_add(1);
+        }
+        if changed || query.mapped.is_none() {
+            fx.event(Event::ServerAnswered { server: query.server, address: base.address, mapped });
         }
         // RFC 8838 §13: after end-of-candidates there is nobody to tell.
         if query.mapped.is_none() || (changed && trickles) {

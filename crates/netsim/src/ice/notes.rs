@@ -24,8 +24,8 @@ impl IcePeer {
         let agent = &self.agent.0;
         // Writing to a string cannot fail.
         let _ = match event {
-            // It is signalled next, which the chart shows.
-            Event::LocalCandidate(_) => return false,
+            // It is signalled next, or was just received, which the chart shows.
+            Event::LocalCandidate(_) | Event::ServerAnswered { .. } => return false,
             Event::StateChanged(state) => write!(out, "state {state}"),
             Event::GatheringStateChanged(state) => write!(out, "gathering {state}"),
             Event::GatheringProblem { server, address, failure } => {

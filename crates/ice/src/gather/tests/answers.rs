@@ -2,12 +2,14 @@
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+use std::format;
+use std::string::ToString;
 
 use floe_stun::{AttributeType, RawAttribute, TransactionId};
 
 use super::{Bench, Says, error, ms, old_success, parse, success, success_with};
 use crate::candidate::CandidateKind;
-use crate::{GatheringFailure, Received, Rejection, SocketId};
+use crate::{Event, GatheringFailure, GatheringState, Received, Rejection, SocketId};
 
 const SERVER: &str = "203.0.113.1:3478";
 const OTHER: &str = "203.0.113.2:3478";
@@ -31,6 +33,27 @@ fn a_server_that_only_knows_rfc_3489_will_do() {
     let (mut bench, id) = asked();
     assert_eq!(bench.deliver(BASE, SERVER, &old_success(id, mapped())), Received::Ice);
     assert_eq!(bench.reflexive(), ["203.0.113.99:6000"]);
+}
+
+#[test]
+fn every_server_tells_what_it_sees_although_the_second_finds_nothing_new() {
+    let mut bench = Bench::asking(&[SERVER, OTHER])
+        .with_server(SERVER, 20, Says::Nat("198.51.100.7"))
+        .with_server(OTHER, 20, Says::Nat("198.51.100.7"));
+    bench.gather_on(&["192.168.1.5"]);
+    bench.run_ms(200);
+    let base = bench.sockets[0];
+    let seen = parse::<SocketAddr>(&format!("198.51.100.7:{}", base.port()));
+    let told = bench.events.iter().filter_map(|(_, event)| match *event {
+        Event::ServerAnswered { server, address, mapped } => Some((server, address, mapped)),
+        _ => None,
+    });
+    assert!(told.eq([(0, base, seen), (1, base, seen)]));
+    assert_eq!(bench.reflexive(), [seen.to_string()], "one candidate");
+    let place = |wanted: fn(&Event) -> bool| bench.events.iter().position(|(_, event)| wanted(event));
+    let answered = place(|event| matches!(event, Event::ServerAnswered { .. }));
+    let complete = place(|event| matches!(event, Event::GatheringStateChanged(GatheringState::Complete)));
+    assert!(answered < complete);
 }
 
 #[test]
