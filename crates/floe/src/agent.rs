@@ -15,11 +15,11 @@ use crate::event::{Event, Pair};
 
 /// An ICE agent that runs on sockets of this machine. Cheap to clone; all clones are the same agent.
 ///
-/// [`Agent::builder`] starts one, and gathering with it. Signal [`Agent::local_credentials`] and the candidates among the
-/// [events](Agent::next_event) to the peer, pass on what comes from there, and wait until [`Agent::connected`].
+/// [`Agent::builder`] starts one, and gathering with it. Signal [`Agent::local_credentials`] and the candidates among
+/// the [events](Agent::next_event) to the peer, pass on what comes from there, and wait until [`Agent::connected`].
 ///
-/// The agent works in a task of its own until [`Agent::close`] is called or the last handle and the last [`Connection`] are
-/// dropped; both close every socket at once.
+/// The agent works in a task of its own until [`Agent::close`] is called or the last handle and the last
+/// [`Connection`] are dropped; both close every socket at once.
 #[derive(Clone)]
 pub struct Agent {
     handle: Arc<Handle>,
@@ -72,7 +72,8 @@ impl Agent {
         self.engine().input(|agent, now| agent.set_remote_parameters(parameters, now))
     }
 
-    /// The peer's credentials and options for one stream, where the description has them at media level (RFC 8839 §5.4).
+    /// The peer's credentials and options for one stream, where the description has them at media level (RFC 8839
+    /// §5.4).
     ///
     /// # Errors
     /// The stream does not exist, has other credentials already, or the agent is closed.
@@ -105,8 +106,8 @@ impl Agent {
         self.engine().input(|agent, now| agent.add_remote_candidate(stream, candidate, now))
     }
 
-    /// The peer has no further candidates for any stream (RFC 8838 §14). Later ones are ignored. Without it, a failure is
-    /// noticed only when the time for connecting is over.
+    /// The peer has no further candidates for any stream (RFC 8838 §14). Later ones are ignored. Without it, a
+    /// failure is noticed only when the time for connecting is over.
     ///
     /// # Errors
     /// The agent is closed.
@@ -125,8 +126,9 @@ impl Agent {
 
     // --- what happens ---------------------------------------------------------------------------------------------
 
-    /// The next event; `None` when the agent is closed and all were delivered. Each event goes to one caller. Up to 1024 are
-    /// kept, then the oldest are forgotten; an application that does not care need not ask. Dropping the future loses none.
+    /// The next event; `None` when the agent is closed and all were delivered. Each event goes to one caller. Up to
+    /// 1024 are kept, then the oldest are forgotten; an application that does not care need not ask. Dropping the
+    /// future loses none.
     pub async fn next_event(&self) -> Option<Event> {
         self.engine().events.next(|| self.engine().is_closed()).await
     }
@@ -137,13 +139,13 @@ impl Agent {
         self.engine().events.pop()
     }
 
-    /// Waits until every component has a path, and gives the connection of the first component of the first stream; the
-    /// others are had from [`Agent::connection`]. Can be called at any time and more than once.
+    /// Waits until every component has a path, and gives the connection of the first component of the first stream;
+    /// the others are had from [`Agent::connection`]. Can be called at any time and more than once.
     ///
     /// Of several streams, those that [failed](Event::StreamFailed) do not count; sending on them says so.
     ///
-    /// It waits as long as signalling takes. Once the peer's credentials are known, an answer comes within the time for
-    /// checks, 39.5 s by default (RFC 8863).
+    /// It waits as long as signalling takes. Once the peer's credentials are known, an answer comes within the time
+    /// for checks, 39.5 s by default (RFC 8863).
     ///
     /// # Errors
     /// No path was found, the path in use is dead, or the agent was closed.
@@ -151,8 +153,8 @@ impl Agent {
         self.reached(&[ConnectionState::Connected, ConnectionState::Completed]).await
     }
 
-    /// As [`Agent::connected`], and waits until every component has its selected pair: until nomination is over and the
-    /// path stays the same. Data need not wait for it.
+    /// As [`Agent::connected`], and waits until every component has its selected pair: until nomination is over and
+    /// the path stays the same. Data need not wait for it.
     ///
     /// # Errors
     /// As [`Agent::connected`].
@@ -222,8 +224,8 @@ impl Agent {
         *self.engine().agent().counters()
     }
 
-    /// Ends everything at once, whatever is going on: sockets are closed when it returns, connections get errors, waiting
-    /// calls return. Calling it again does nothing.
+    /// Ends everything at once, whatever is going on: sockets are closed when it returns, connections get errors,
+    /// waiting calls return. Calling it again does nothing.
     pub fn close(&self) {
         self.engine().close();
     }
@@ -236,5 +238,18 @@ impl std::fmt::Debug for Agent {
             .field("role", &self.role())
             .field("gathering", &self.gathering_state())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handles_go_from_thread_to_thread() {
+        fn shared<T: Send + Sync + Clone>() {}
+        shared::<Agent>();
+        shared::<Connection>();
+        shared::<Event>();
     }
 }

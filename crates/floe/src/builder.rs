@@ -22,8 +22,8 @@ const RECEIVE_QUEUE: usize = 128;
 
 type InterfaceFilter = dyn Fn(&Interface) -> bool + Send + Sync;
 
-/// Settings for a new [`Agent`], from [`Agent::builder`]. Every default suits a peer on the Internet, except that there is no
-/// STUN server, without which a peer behind a NAT is rarely found.
+/// Settings for a new [`Agent`], from [`Agent::builder`]. Every default suits a peer on the Internet, except that
+/// there is no STUN server, without which a peer behind a NAT is rarely found.
 ///
 /// ```
 /// # async fn example() -> Result<(), floe::StartError> {
@@ -88,8 +88,8 @@ impl Builder {
         self
     }
 
-    /// Changes anything else that an agent can be told: Ta, RTO, consent, limits, address policy, 1:1 NATs, deadlines. Its
-    /// seed is always replaced by random bytes of the system.
+    /// Changes anything else that an agent can be told: Ta, RTO, consent, limits, address policy, 1:1 NATs,
+    /// deadlines. Its seed is always replaced by random bytes of the system.
     ///
     /// ```
     /// use std::time::Duration;
@@ -107,8 +107,9 @@ impl Builder {
 
     // --- gathering ------------------------------------------------------------------------------------------------
 
-    /// Asks this STUN server for server-reflexive candidates, beside others: `stun:host`, `stun:host:port` (RFC 7064),
-    /// `host:port` or `host`, where the host is a name, an IPv4 address, or an IPv6 address in brackets. The port is 3478 by default.
+    /// Asks this STUN server for server-reflexive candidates, beside others: `stun:host`, `stun:host:port` (RFC
+    /// 7064), `host:port` or `host`, where the host is a name, an IPv4 address, or an IPv6 address in brackets. The
+    /// port is 3478 by default.
     pub fn stun_server(mut self, server: impl Into<String>) -> Self {
         self.servers.push(server.into());
         self
@@ -135,7 +136,8 @@ impl Builder {
 
     // --- sockets --------------------------------------------------------------------------------------------------
 
-    /// Binds sockets to ports of this range, 1 to 65535, passing over those that are in use. By default the system chooses.
+    /// Binds sockets to ports of this range, 1 to 65535, passing over those that are in use. By default the system
+    /// chooses.
     pub fn port_range(mut self, ports: RangeInclusive<u16>) -> Self {
         self.options.ports = Some(ports);
         self
@@ -159,8 +161,8 @@ impl Builder {
         self
     }
 
-    /// How many datagrams of a component are kept while the application does not receive; later ones are dropped and counted.
-    /// 128 by default.
+    /// How many datagrams of a component are kept while the application does not receive; later ones are dropped and
+    /// counted. 128 by default.
     pub fn receive_queue(mut self, datagrams: usize) -> Self {
         self.receive_queue = datagrams;
         self
@@ -171,8 +173,8 @@ impl Builder {
     /// Starts the agent in a task of its own, and gathering with it.
     ///
     /// # Errors
-    /// A setting is not valid, or the system does not give what is needed. That an address or a server does not work is no
-    /// error but an [event](crate::Event::GatheringProblem).
+    /// A setting is not valid, or the system does not give what is needed. That an address or a server does not work
+    /// is no error but an [event](crate::Event::GatheringProblem).
     ///
     /// # Panics
     /// As everything on tokio, when the runtime was built without `enable_io` or `enable_time`.

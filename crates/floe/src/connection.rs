@@ -61,8 +61,8 @@ impl Connection {
 
     /// Sends a datagram, waiting while the socket's buffer is full. Any number of tasks may send at a time.
     ///
-    /// `Ok` says that it left, not that it arrives: a refusal by the system that the sender can do nothing about (network
-    /// unreachable, a firewall's rule) loses the datagram just as the network might, and is counted in
+    /// `Ok` says that it left, not that it arrives: a refusal by the system that the sender can do nothing about
+    /// (network unreachable, a firewall's rule) loses the datagram just as the network might, and is counted in
     /// [`Connection::counters`]. If the path is dead, the agent will notice.
     ///
     /// # Errors
@@ -148,9 +148,9 @@ impl Connection {
 
     // --- receiving ------------------------------------------------------------------------------------------------
 
-    /// Receives a datagram and says how long it is; the rest of `buffer` may be overwritten too. A datagram that is longer
-    /// than the buffer is cut, or on Windows lost. Data of the peer is received before [`Agent::connected`](crate::Agent::connected) says so
-    /// as well (RFC 8445 §12.2).
+    /// Receives a datagram and says how long it is; the rest of `buffer` may be overwritten too. A datagram that is
+    /// longer than the buffer is cut, or on Windows lost. Data that comes before
+    /// [`Agent::connected`](crate::Agent::connected) is received as well (RFC 8445 §12.2).
     ///
     /// Buffers of 1500 bytes or more are read into directly. While nobody receives, datagrams are kept up to
     /// [`Builder::receive_queue`](crate::Builder::receive_queue), and the agent goes on.

@@ -1,7 +1,7 @@
 //! What the handles, the connections and the driver share: the agent, its sockets, and what it said.
 //!
-//! Locks are short and never held across an await. When two are needed they are taken in this order: the inbox of a lane, the
-//! agent, then any other; of the others only one at a time.
+//! Locks are short and never held across an await. When two are needed they are taken in this order: the inbox of a
+//! lane, the agent, then any other; of the others only one at a time.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -86,7 +86,8 @@ impl Engine {
         agent
     }
 
-    /// One input to the agent. Routes, events and states are out when it returns; packets and commands are the driver's.
+    /// One input to the agent. Routes, events and states are out when it returns; packets and commands are the
+    /// driver's.
     pub(crate) fn input<R>(&self, input: impl FnOnce(&mut floe_ice::Agent, Time) -> R) -> R {
         let mut agent = self.agent_with_traffic();
         let result = input(&mut agent, self.now());

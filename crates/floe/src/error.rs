@@ -122,7 +122,8 @@ pub enum SendError {
     NotConnected,
     /// The peer's consent ended (RFC 7675 §5.1): make a new agent.
     NoConsent,
-    /// The payload looks like a STUN message, and the peer's ICE agent would take it (RFC 7983): frame it differently.
+    /// The payload looks like a STUN message, and the peer's ICE agent would take it (RFC 7983): frame it
+    /// differently.
     LooksLikeStun,
     /// The payload is larger than the system or the path takes: send smaller datagrams.
     TooLarge,

@@ -58,7 +58,8 @@ pub enum Event {
     StateChanged(ConnectionState),
     /// The checklist of this stream failed (RFC 8445 §6.1.2.1, §8.1.2).
     StreamFailed(StreamId),
-    /// Data of this component goes another way from now on, or cannot be sent any more. Connections follow by themselves.
+    /// Data of this component goes another way from now on, or cannot be sent any more. Connections follow by
+    /// themselves.
     PathChanged(Component),
     /// A pair was selected (RFC 8445 §8.1.1).
     SelectedPairChanged {

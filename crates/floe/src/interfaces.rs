@@ -94,10 +94,10 @@ const INTERNAL: [&str; 14] = [
     "vEthernet (",
 ];
 
-/// The filter an agent has by default: interfaces that are up and are not the bridges of containers and virtual machines
-/// (`docker*`, `br-*`, `veth*`, `virbr*`, `vnet*`, `vmnet*`, `vboxnet*`, `cni*`, `cali*`, `flannel*`, `podman*`,
-/// `lxcbr*`, `lxdbr*`, `vEthernet (*`). One whose address is the machine's way to the world passes whatever its name.
-/// VPN tunnels pass: they often are the only way.
+/// The filter an agent has by default: interfaces that are up and are not the bridges of containers and virtual
+/// machines (`docker*`, `br-*`, `veth*`, `virbr*`, `vnet*`, `vmnet*`, `vboxnet*`, `cni*`, `cali*`, `flannel*`,
+/// `podman*`, `lxcbr*`, `lxdbr*`, `vEthernet (*`). One whose address is the machine's way to the world passes
+/// whatever its name. VPN tunnels pass: they often are the only way.
 ///
 /// To use it together with a rule of your own:
 ///
@@ -113,8 +113,8 @@ pub fn is_usual(interface: &Interface) -> bool {
     interface.default_route || interface.up && !INTERNAL.iter().any(|name| interface.name.starts_with(name))
 }
 
-/// The local address that packets to the world leave from. Connecting a UDP socket looks up the route and sends nothing; the
-/// addresses are those that documentation may use and nobody has (RFC 5737, RFC 3849).
+/// The local address that packets to the world leave from. Connecting a UDP socket looks up the route and sends
+/// nothing; the addresses are those that documentation may use and nobody has (RFC 5737, RFC 3849).
 fn default_route(any: IpAddr) -> Option<IpAddr> {
     let remote = match any {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1)),

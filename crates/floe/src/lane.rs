@@ -20,8 +20,8 @@ pub(crate) struct Route {
     epoch: u32,
 }
 
-/// The receiving side. Its lock is held while a datagram is read, so that the order of datagrams stays, and is taken before
-/// that of the agent if both are needed.
+/// The receiving side. Its lock is held while a datagram is read, so that the order of datagrams stays, and is taken
+/// before that of the agent if both are needed.
 pub(crate) struct Inbox {
     pub(crate) queue: Queue,
     pub(crate) sockets: Vec<Arc<Socket>>,
@@ -70,7 +70,8 @@ impl Lane {
         self.failed.store(true, Ordering::SeqCst);
     }
 
-    /// Whether it ends here, as the stream failed or all did. A component that still has its path goes on as long as that lasts.
+    /// Whether it ends here, as the stream failed or all did. A component that still has its path goes on as long as
+    /// that lasts.
     pub(crate) fn conclude(&self, all: bool) {
         let failed = all || self.failed.load(Ordering::SeqCst);
         if failed && self.route().is_err() && !self.over.swap(true, Ordering::SeqCst) {
@@ -162,7 +163,7 @@ impl Count {
     fn catch_up(&self, with: &Self) -> (u64, u64) {
         let (before, now) = (self.get(), with.get());
         self.set(now);
-        (now.0 - before.0, now.1 - before.1)
+        (now.0.wrapping_sub(before.0), now.1.wrapping_sub(before.1))
     }
 }
 
@@ -200,12 +201,13 @@ impl Traffic {
     /// Tells the agent.
     pub(crate) fn report(&self, component: Component, agent: &mut floe_ice::Agent) {
         let (packets, bytes) = self.reported_sent.catch_up(&self.sent);
-        if packets > 0 {
+        // A packet and its bytes are two steps for who counts them, so either may come first.
+        if packets > 0 || bytes > 0 {
             let last = Time::from_nanos(self.last_sent.load(Ordering::Relaxed));
             agent.record_sent(component, packets, bytes, last);
         }
         let (packets, bytes) = self.reported_received.catch_up(&self.received);
-        if packets > 0 {
+        if packets > 0 || bytes > 0 {
             agent.record_received(component, packets, bytes);
         }
     }

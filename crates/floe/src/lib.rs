@@ -3,8 +3,8 @@
 //!
 //! # Two agents
 //!
-//! Each side starts an [`Agent`], which gathers [candidates](Candidate) at once. Your signalling, whatever it is, carries the
-//! credentials and the candidates, as lines of text, to the other side. Then each has a [`Connection`]:
+//! Each side starts an [`Agent`], which gathers [candidates](Candidate) at once. Your signalling, whatever it is,
+//! carries the credentials and the candidates, as lines of text, to the other side. Then each has a [`Connection`]:
 //!
 //! ```
 //! use std::net::Ipv4Addr;
@@ -53,19 +53,19 @@
 //!
 //! # What holds
 //!
-//! - **The network cannot do harm.** Nothing that arrives panics, allocates without bound, or changes anything before it is
-//!   authenticated. Errors of sockets cost a path at most.
-//! - **Nothing waits for a slow part.** Servers, names and interfaces are tried side by side, each with its deadline; an
-//!   application that does not receive loses data and nothing else.
+//! - **The network cannot do harm.** Nothing that arrives panics, allocates without bound, or changes anything before
+//!   it is authenticated. Errors of sockets cost a path at most.
+//! - **Nothing waits for a slow part.** Servers, names and interfaces are tried side by side, each with its deadline;
+//!   an application that does not receive loses data and nothing else.
 //! - **Nothing stays behind.** [`Agent::close`], and dropping the last handle, close every socket at once.
-//! - **Sending and receiving go past the agent**: a datagram costs what it costs on tokio's `UdpSocket`, and less than a
-//!   tenth of a microsecond more.
+//! - **Sending and receiving go past the agent**: a datagram costs what it costs on tokio's `UdpSocket`, and less
+//!   than a tenth of a microsecond more.
 //!
 //! # Who reads the sockets
 //!
-//! While a task waits in [`Connection::recv`], it reads by itself, into its own buffer, and hands ICE's messages to the agent.
-//! Otherwise the agent's task reads, and keeps a bounded number of datagrams. A reader that stays away is noticed within a tenth of a
-//! second.
+//! While a task waits in [`Connection::recv`], it reads by itself, into its own buffer, and hands ICE's messages to
+//! the agent. Otherwise the agent's task reads, and keeps a bounded number of datagrams. A reader that stays away is
+//! noticed within a tenth of a second.
 //!
 //! # What is left out
 //!

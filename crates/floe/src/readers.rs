@@ -1,9 +1,10 @@
 //! Who reads the sockets of a component: the application while it asks for datagrams, the driver otherwise.
 //!
-//! tokio wakes one party when a socket becomes readable. That is always the [`Readiness`] of the socket, which passes it on:
-//! to the tasks that wait in `recv`, who then read by themselves, or, if there is none, to the driver. An application that
-//! reads again and again therefore costs the driver nothing. One that was woken and then stays away for [`HANDOVER`] is
-//! noticed by the driver, which looks at that interval as long as there is somebody to look after, and takes over.
+//! tokio wakes one party when a socket becomes readable. That is always the [`Readiness`] of the socket, which passes
+//! it on: to the tasks that wait in `recv`, who then read by themselves, or, if there is none, to the driver. An
+//! application that reads again and again therefore costs the driver nothing. One that was woken and then stays away
+//! for [`HANDOVER`] is noticed by the driver, which looks at that interval as long as there is somebody to look
+//! after, and takes over.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,8 +15,8 @@ use tokio::sync::Notify;
 
 use crate::engine::lock;
 
-/// How long an application that has been reading may stay away until the driver reads in its place. Long enough that it is
-/// rarely wrong, short enough that answers to checks are not missed.
+/// How long an application that has been reading may stay away until the driver reads in its place. Long enough that
+/// it is rarely wrong, short enough that answers to checks are not missed.
 pub(crate) const HANDOVER: Duration = Duration::from_millis(50);
 
 /// Wakes the driver.
@@ -171,8 +172,8 @@ impl Readers {
         self.visits.load(Ordering::Relaxed)
     }
 
-    /// Looks after the readers that were woken: those that wait again are fine, and if none came since there were `before`
-    /// visits, the driver takes over. True if they have to be looked at again.
+    /// Looks after the readers that were woken: those that wait again are fine, and if none came since there were
+    /// `before` visits, the driver takes over. True if they have to be looked at again.
     pub(crate) fn look_after(&self, before: u32) -> bool {
         let waiting = lock(&self.waiting);
         if !waiting.is_empty() || self.visits() == before {
@@ -185,7 +186,8 @@ impl Readers {
 /// What tokio wakes when a socket becomes readable.
 pub(crate) struct Readiness {
     readers: Arc<Readers>,
-    /// tokio holds this waker: the socket was empty when it was last read. Otherwise whoever was told of it has to read.
+    /// tokio holds this waker: the socket was empty when it was last read. Otherwise whoever was told of it has to
+    /// read.
     armed: AtomicBool,
 }
 
@@ -198,8 +200,8 @@ impl Readiness {
         self.armed.load(Ordering::Acquire)
     }
 
-    /// Has to be set before the socket is polled, as the socket may wake at once; tokio's lock around the waker sees to the
-    /// order.
+    /// Has to be set before the socket is polled, as the socket may wake at once; tokio's lock around the waker sees
+    /// to the order.
     pub(crate) fn set_armed(&self, armed: bool) {
         self.armed.store(armed, Ordering::Release);
     }

@@ -18,15 +18,16 @@ use crate::socket::Socket;
 /// No UDP datagram is larger.
 const MAX_DATAGRAM: usize = 65_535;
 
-/// The smallest buffer of an application that datagrams are read into directly: a STUN message that did not fit would be lost.
+/// The smallest buffer of an application that datagrams are read into directly: a STUN message that did not fit would
+/// be lost.
 const DIRECT: usize = 1500;
 
 /// The most datagrams that are read in one go, before others have their turn.
 const BATCH: usize = 64;
 
 thread_local! {
-    /// Where datagrams are read to that cannot be read to where they belong. One for each thread, since agents are many and
-    /// reading into it never waits.
+    /// Where datagrams are read to that cannot be read to where they belong. One for each thread, since agents are
+    /// many and reading into it never waits.
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; MAX_DATAGRAM].into());
 }
 
@@ -190,8 +191,8 @@ impl Engine {
                 self.sort(lane, socket, source, buffer.get_mut(..len).unwrap_or_default())
             }
             Err(_) if socket.failed() => Look::Broken,
-            // The report of an ICMP message about an earlier packet, a shortage that passes, or (on Windows) a datagram that
-            // is longer than the buffer.
+            // The report of an ICMP message about an earlier packet, a shortage that passes, or (on Windows) a
+            // datagram that is longer than the buffer.
             Err(_) => Look::Other,
         })
     }

@@ -14,8 +14,8 @@ pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send
 /// system's, such as one that asks over HTTPS.
 ///
 /// Every name is looked up in a task of its own. The agent keeps the deadline
-/// ([`GatherConfig::driver_deadline`](floe_ice::GatherConfig::driver_deadline), 5 s) and the future is dropped when the
-/// agent closes, so an implementation needs no deadline of its own.
+/// ([`GatherConfig::driver_deadline`](floe_ice::GatherConfig::driver_deadline), 5 s) and the future is dropped when
+/// the agent closes, so an implementation needs no deadline of its own.
 ///
 /// ```
 /// use std::net::{IpAddr, Ipv4Addr};
@@ -32,15 +32,15 @@ pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send
 /// # drop(builder);
 /// ```
 pub trait Resolver: Send + Sync + 'static {
-    /// The addresses of both families of a host. An error of the kind [`io::ErrorKind::NotFound`], like an empty list, says
-    /// that the name has none; any other that the question could not be answered.
+    /// The addresses of both families of a host. An error of the kind [`io::ErrorKind::NotFound`], like an empty
+    /// list, says that the name has none; any other that the question could not be answered.
     fn resolve(&self, host: &str) -> Resolving;
 }
 
 /// Asks the operating system, which knows the hosts file, multicast names and so on.
 ///
-/// The system's look-up blocks and cannot be interrupted, so each runs on a thread of its own that nobody waits for: neither
-/// closing an agent nor shutting down a runtime is held up by a name server that does not answer.
+/// The system's look-up blocks and cannot be interrupted, so each runs on a thread of its own that nobody waits for:
+/// neither closing an agent nor shutting down a runtime is held up by a name server that does not answer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemResolver;
 

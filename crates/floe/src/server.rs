@@ -42,8 +42,8 @@ pub struct StunServer {
 }
 
 impl StunServer {
-    /// Starts a server on this address, at a port of the system's choice if it is 0. It says nothing about itself and answers
-    /// without limit: for one that the Internet can reach use [`StunServer::bind_with`] and [`rate_limit`].
+    /// Starts a server on this address, at a port of the system's choice if it is 0. It says nothing about itself and
+    /// answers without limit: for one that the Internet can reach use [`StunServer::bind_with`] and [`rate_limit`].
     ///
     /// # Errors
     /// The address cannot be resolved or bound.
@@ -117,8 +117,8 @@ async fn serve(socket: UdpSocket, core: Arc<Mutex<BindingServer>>) {
     let mut errors = 0_u32;
     loop {
         let received = socket.recv_from(&mut datagram).await;
-        // An error is the report of an ICMP message about an earlier response, or a shortage that passes. Should one not
-        // pass, it must not take the processor.
+        // An error is the report of an ICMP message about an earlier response, or a shortage that passes. Should one
+        // not pass, it must not take the processor.
         let Ok((len, source)) = received else {
             errors = errors.saturating_add(1);
             if errors > MANY_ERRORS {

@@ -13,8 +13,9 @@ use tokio::net::UdpSocket;
 
 use crate::readers::{Readers, Readiness};
 
-/// After so many errors in a row, without a datagram or a moment of silence in between, nothing more is expected of a socket.
-/// Fewer are normal: each may be the report of an ICMP message about a packet sent earlier (WSAECONNRESET on Windows).
+/// After so many errors in a row, without a datagram or a moment of silence in between, nothing more is expected of a
+/// socket. Fewer are normal: each may be the report of an ICMP message about a packet sent earlier (WSAECONNRESET on
+/// Windows).
 const MAX_ERRORS: u32 = 1024;
 
 /// A socket and its readiness.
@@ -55,8 +56,8 @@ pub(crate) struct SocketOptions {
     pub(crate) dscp: Option<u8>,
 }
 
-/// Opens a UDP socket bound to `address`. With port 0 and a range, the search in the range begins `offset` ports after its
-/// first and goes around, so that many agents do not all try the same ports.
+/// Opens a UDP socket bound to `address`. With port 0 and a range, the search in the range begins `offset` ports
+/// after its first and goes around, so that many agents do not all try the same ports.
 pub(crate) fn open(
     address: SocketAddr,
     options: &SocketOptions,

@@ -1,4 +1,5 @@
-//! What is left of agents that are gone: nothing. One test in a process of its own, as it counts what the process holds.
+//! What is left of agents that are gone: nothing. One test in a process of its own, as it counts what the process
+//! holds.
 
 #[path = "loopback/support.rs"]
 mod support;

@@ -2,53 +2,54 @@
 //!
 //! # Signalling
 //!
-//! ICE needs a way by which the peers can exchange a few hundred bytes before they are connected: a server of yours, a chat, a QR
-//! code. What goes over it, in each direction:
+//! ICE needs a way by which the peers can exchange a few hundred bytes before they are connected: a server of yours,
+//! a chat, a QR code. What goes over it, in each direction:
 //!
-//! 1. [`Agent::local_credentials`](crate::Agent::local_credentials): the username fragment and the password. Whoever has them can
-//!    pretend to be the peer, so the way has to be confidential and authentic.
-//! 2. Each [`Event::LocalCandidate`](crate::Event::LocalCandidate) as a line of text (`to_string()`, RFC 8839 §5.1), as it is found.
+//! 1. [`Agent::local_credentials`](crate::Agent::local_credentials): the username fragment and the password. Whoever
+//!    has them can pretend to be the peer, so the way has to be confidential and authentic.
+//! 2. Each [`Event::LocalCandidate`](crate::Event::LocalCandidate) as a line of text (`to_string()`, RFC 8839 §5.1),
+//!    as it is found.
 //! 3. [`GatheringState::Complete`](crate::GatheringState::Complete), the end of candidates.
 //!
-//! The order does not matter: candidates may arrive before the credentials, and checks of the peer before either. A candidate that
-//! is signalled twice is known the second time. Without the end of candidates everything works, but a failure is only noticed when the
-//! time for it is over.
+//! The order does not matter: candidates may arrive before the credentials, and checks of the peer before either. A
+//! candidate that is signalled twice is known the second time. Without the end of candidates everything works, but a
+//! failure is only noticed when the time for it is over.
 //!
 //! If the signalling carries one message each way and no more, wait for `Complete` and send
 //! [`Agent::local_candidates`](crate::Agent::local_candidates) along with the credentials.
 //! For SDP there is [`Description`](floe_ice::candidate::Description).
 //!
-//! One side should be [controlling](crate::Builder::controlling): the one that calls. If both are, or neither is, it takes
-//! one more exchange of packets.
+//! One side should be [controlling](crate::Builder::controlling): the one that calls. If both are, or neither is, it
+//! takes one more exchange of packets.
 //!
 //! # Servers
 //!
-//! Behind a NAT, an agent learns its public address from a [STUN server](crate::Builder::stun_server). Without one, two peers find
-//! each other in the same network, and where one of them has a public address. More than one server helps when one is down;
-//! all are asked at the same time. What went wrong with a server is an
+//! Behind a NAT, an agent learns its public address from a [STUN server](crate::Builder::stun_server). Without one,
+//! two peers find each other in the same network, and where one of them has a public address. More than one server
+//! helps when one is down; all are asked at the same time. What went wrong with a server is an
 //! [event](crate::Event::GatheringProblem) and stops nothing.
 //!
 //! # States and errors
 //!
 //! [`Agent::connected`](crate::Agent::connected) answers once. For a display follow
-//! [`Event::StateChanged`](crate::Event::StateChanged): `Disconnected` means that the peer has not answered for 15 seconds, and may
-//! pass; `Failed` is the end of this agent, after 30 seconds (RFC 7675). Then close it and start another one, with new credentials
-//! and new signalling.
+//! [`Event::StateChanged`](crate::Event::StateChanged): `Disconnected` means that the peer has not answered for 15
+//! seconds, and may pass; `Failed` is the end of this agent, after 30 seconds (RFC 7675). Then close it and start
+//! another one, with new credentials and new signalling.
 //!
-//! Sending is never refused because of the network's weather: see [`Connection::send`](crate::Connection::send). Of the errors it
-//! does return, [`SendError::TooLarge`](crate::SendError::TooLarge) is worth handling where your datagrams come near the MTU: 1200 bytes
-//! pass nearly everywhere.
+//! Sending is never refused because of the network's weather: see [`Connection::send`](crate::Connection::send). Of
+//! the errors it does return, [`SendError::TooLarge`](crate::SendError::TooLarge) is worth handling where your
+//! datagrams come near the MTU: 1200 bytes pass nearly everywhere.
 //!
 //! # On top of it
 //!
-//! A connection gives what UDP gives, and no secrecy: put DTLS, SRTP or QUIC on it. A payload that looks like STUN is refused,
-//! because the peer's agent would take it; those three never do, and what you design should not begin with the bytes of one
-//! (RFC 7983).
+//! A connection gives what UDP gives, and no secrecy: put DTLS, SRTP or QUIC on it. A payload that looks like STUN is
+//! refused, because the peer's agent would take it; those three never do, and what you design should not begin with
+//! the bytes of one (RFC 7983).
 //!
 //! Poll-based stacks find [`poll_send`](crate::Connection::poll_send),
 //! [`poll_send_ready`](crate::Connection::poll_send_ready), [`poll_recv`](crate::Connection::poll_recv) and
-//! [`poll_recv_ready`](crate::Connection::poll_recv_ready), and every error turns into an [`std::io::Error`] of a fitting kind. A
-//! minimal adapter:
+//! [`poll_recv_ready`](crate::Connection::poll_recv_ready), and every error turns into an [`std::io::Error`] of a
+//! fitting kind. A minimal adapter:
 //!
 //! ```
 //! use std::io;
@@ -69,8 +70,8 @@
 //!
 //! # Addresses
 //!
-//! An agent uses every address of the machine that [`interfaces::is_usual`](crate::interfaces::is_usual) lets pass, and never
-//! loopback. [`Builder::bind`](crate::Builder::bind) names addresses instead, loopback allowed;
+//! An agent uses every address of the machine that [`interfaces::is_usual`](crate::interfaces::is_usual) lets pass,
+//! and never loopback. [`Builder::bind`](crate::Builder::bind) names addresses instead, loopback allowed;
 //! [`Builder::interface_filter`](crate::Builder::interface_filter) puts another rule in place;
 //! [`AddressPolicy`](floe_ice::AddressPolicy) has the privacy modes of RFC 8828, and a known 1:1 NAT of a cloud is an
 //! [`AddressMapping`](floe_ice::AddressMapping); both are set in [`Builder::configure`](crate::Builder::configure).

@@ -1,15 +1,16 @@
 //! The agent without this crate.
 //!
-//! Everything ICE is lives in [`floe_ice`]: a state machine that is handed datagrams and the time, and from which packets, commands and
-//! events are taken. This crate only moves its bytes. Take it directly
+//! Everything ICE is lives in [`floe_ice`]: a state machine that is handed datagrams and the time, and from which
+//! packets, commands and events are taken. This crate only moves its bytes. Take it directly
 //!
 //! - in a server that owns its sockets and has its own loop: one socket for many peers, `io_uring`, DPDK;
-//! - on another runtime, in a thread, in a game's frame loop, in a browser's worker, on a device without an operating system: it is
-//!   `no_std` with `alloc`;
-//! - in tests: in a simulated network, a day of a connection takes a moment and comes out the same each time (`floe-netsim`).
+//! - on another runtime, in a thread, in a game's frame loop, in a browser's worker, on a device without an operating
+//!   system: it is `no_std` with `alloc`;
+//! - in tests: in a simulated network, a day of a connection takes a moment and comes out the same each time
+//!   (`floe-netsim`).
 //!
-//! A driver is a loop of four steps: hand in what arrived, tell the time, take out what is queued, wait for a datagram or for
-//! [`poll_timeout`](floe_ice::Agent::poll_timeout):
+//! A driver is a loop of four steps: hand in what arrived, tell the time, take out what is queued, wait for a
+//! datagram or for [`poll_timeout`](floe_ice::Agent::poll_timeout):
 //!
 //! ```
 //! use std::net::UdpSocket;
@@ -51,5 +52,5 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! In earnest the seed comes from the operating system. Larger examples are in `crates/ice/examples`: one with gathering in
-//! a thread, one with the loop of a media server.
+//! In earnest the seed comes from the operating system. Larger examples are in `crates/ice/examples`: one with
+//! gathering in a thread, one with the loop of a media server.

@@ -1,7 +1,7 @@
 //! Running a STUN server.
 //!
-//! A STUN server tells each client the address its packets come from. It needs a public address without a NAT in front, and next to
-//! no resources: it keeps no state, and each answer is one small packet.
+//! A STUN server tells each client the address its packets come from. It needs a public address without a NAT in
+//! front, and next to no resources: it keeps no state, and each answer is one small packet.
 //!
 //! ```
 //! use floe::server::StunServer;
@@ -19,13 +19,14 @@
 //! # }
 //! ```
 //!
-//! - **Limit the rate** where the Internet can reach it ([`rate_limit`](crate::server::rate_limit)): source addresses can be forged, and
-//!   without a limit the server sends to a victim what an attacker sends to it. It never sends more bytes than a response
-//!   needs.
-//! - **Bind one address per server.** On a wildcard address a machine with several may answer from another one than was asked, and
-//!   clients ignore that.
+//! - **Limit the rate** where the Internet can reach it ([`rate_limit`](crate::server::rate_limit)): source addresses
+//!   can be forged, and without a limit the server sends to a victim what an attacker sends to it. It never sends
+//!   more bytes than a response needs.
+//! - **Bind one address per server.** On a wildcard address a machine with several may answer from another one than
+//!   was asked, and clients ignore that.
 //! - **Both families**: one server for IPv4, one for IPv6.
-//! - **Watch** [`StunServer::stats`](crate::server::StunServer::stats): many ignored datagrams are scans, many limited ones are an
-//!   attack or a limit that is too low for clients behind one shared address.
+//! - **Watch** [`StunServer::stats`](crate::server::StunServer::stats): many ignored datagrams are scans, many
+//!   limited ones are an attack or a limit that is too low for clients behind one shared address.
 //!
-//! The machine behind it, without sockets, is [`BindingServer`](floe_turn::BindingServer). Relaying (TURN) is not there yet.
+//! The machine behind it, without sockets, is [`BindingServer`](floe_turn::BindingServer). Relaying (TURN) is not
+//! there yet.

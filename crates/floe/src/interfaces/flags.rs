@@ -19,7 +19,8 @@ pub(super) fn read() -> BTreeMap<IpAddr, Flags> {
     }
 }
 
-/// One line per address: the address in 32 digits, index, prefix length, scope and flags, all hexadecimal, and the name.
+/// One line per address: the address in 32 digits, index, prefix length, scope and flags, all hexadecimal, and the
+/// name.
 fn parse(table: &str) -> BTreeMap<IpAddr, Flags> {
     // IFA_F_TEMPORARY and IFA_F_DEPRECATED of rtnetlink(7).
     const TEMPORARY: u32 = 0x01;

@@ -221,7 +221,8 @@ async fn a_sender_in_a_loop_starves_nobody() {
     flood.abort();
 }
 
-/// RFC 8445 §11, where consent checks are off: a keepalive every 15 seconds without data, and none while there is some.
+/// RFC 8445 §11, where consent checks are off: a keepalive every 15 seconds without data, and none while there is
+/// some.
 #[tokio::test(start_paused = true)]
 async fn keepalives_go_out_only_while_no_data_does() {
     let builder = || local().configure(|config| config.consent = false);
@@ -256,7 +257,8 @@ async fn soon_paused<F: Future>(work: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(60), work).await.expect("done within a minute")
 }
 
-/// Lets paused time go on while sockets are read: their datagrams arrive at once, but are noticed only between timers.
+/// Lets paused time go on while sockets are read: their datagrams arrive at once, but are noticed only between
+/// timers.
 async fn pass(time: Duration) {
     let end = Instant::now() + time;
     let mut ticks = tokio::time::interval(Duration::from_millis(10));

@@ -37,7 +37,8 @@ async fn the_bound_address_is_the_candidate() {
     assert!(candidates[0].1.to_string().ends_with("typ host"));
 }
 
-/// The server sees the base itself, which makes its candidate redundant (RFC 8445 §5.1.3); that it was asked shows in the server.
+/// The server sees the base itself, which makes its candidate redundant (RFC 8445 §5.1.3); that it was asked shows in
+/// the server.
 #[tokio::test]
 async fn a_stun_server_is_asked() {
     let server = soon(StunServer::bind("127.0.0.1:0")).await.expect("bound");
@@ -150,7 +151,8 @@ async fn names_are_resolved_and_each_failure_is_told_apart() {
     );
 }
 
-/// `.invalid` never exists (RFC 6761 §6.4), and the system says so or does not answer; either way gathering completes.
+/// `.invalid` never exists (RFC 6761 §6.4), and the system says so or does not answer; either way gathering
+/// completes.
 #[tokio::test]
 async fn the_systems_resolver_fails_in_time() {
     let agent = local()
