@@ -21,7 +21,7 @@ use crate::random::Random;
 use crate::session::Session;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// An ICE agent (RFC 8445): from candidates to selected pairs, without any IO.
 ///
@@ -111,7 +111,7 @@ impl Agent {
         }
         let now = self.tick(now);
         let host = self.gatherer.host_candidate(address, false);
-        let id = self.session.add_host(component, socket, (address, host), now, &mut self.fx)?;
+        let id = self.session.add_host(component, socket, (address, host), &mut self.fx)?;
         self.gatherer.add_base(component, socket, address, now, &mut self.fx);
         self.settle(now);
         Ok(id)
@@ -155,7 +155,7 @@ impl Agent {
         }
     }
 
-    /// A socket does not work any more: its pairs fail and nothing is sent from it again. If it was opened for the agent, the
+    /// A socket does not work any more: its pairs fail and nothing more is queued for it. If it was opened for the agent, the
     /// agent asks for it to be closed.
     pub fn socket_failed(&mut self, socket: SocketId, now: Time) {
         if self.closed {
@@ -215,7 +215,7 @@ impl Agent {
     ) -> Result<AddedCandidate, AgentError> {
         self.check_open()?;
         let now = self.tick(now);
-        let added = self.session.add_remote_candidate(stream, candidate, now, &mut self.fx)?;
+        let added = self.session.add_remote_candidate(stream, candidate, &mut self.fx)?;
         self.settle(now);
         Ok(added)
     }
@@ -358,7 +358,7 @@ impl Agent {
     /// The tail of every input: gathering's and the session's share, and when to wake up next.
     fn settle(&mut self, now: Time) {
         self.gatherer.handle_timeout(now, &mut self.fx);
-        self.session.take_found(&mut self.gatherer, now, &mut self.fx);
+        self.session.take_found(&mut self.gatherer, &mut self.fx);
         self.session.settle(&mut self.gatherer, now, &mut self.fx);
         self.due = self.session.next_timeout(&self.gatherer, now);
     }

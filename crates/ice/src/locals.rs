@@ -7,7 +7,7 @@ use crate::candidate::{
     Candidate, CandidateKind, FoundationKey, FoundationTable, Protocol, Redundancy, canonical,
     local_preference, peer_reflexive_priority, redundancy,
 };
-use crate::ids::{Component, LocalId, SocketId};
+use crate::ids::{Component, LocalId, SocketId, StreamId};
 
 /// A base: a socket and the address packets leave it from.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -78,6 +78,12 @@ impl Locals {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (LocalId, &Local)> {
         self.candidates.iter().enumerate().filter_map(|(i, c)| Some((LocalId(u32::try_from(i).ok()?), c)))
+    }
+
+    /// The highest component of a stream that we have candidates for; 0 if there is none.
+    pub(crate) fn highest_component(&self, stream: StreamId) -> u16 {
+        let of_stream = self.bases.iter().map(|b| b.component).filter(|c| c.stream == stream);
+        of_stream.map(|c| c.id.get()).max().unwrap_or(0)
     }
 
     /// The base that a datagram arrived at.
@@ -200,6 +206,11 @@ impl Locals {
         self.push(candidate, base)
     }
 
+    /// How many of our candidates were learned from answers.
+    pub(crate) fn peer_reflexive(&self) -> usize {
+        self.candidates.iter().filter(|l| l.candidate.kind() == CandidateKind::PeerReflexive).count()
+    }
+
     /// §7.1.1: the priority that a peer-reflexive candidate learned through this base would have.
     pub(crate) fn check_priority(&self, base: BaseId) -> u32 {
         let Some(b) = self.base(base) else { return 1 };
@@ -223,9 +234,9 @@ impl Locals {
         of_base.or_else(other).map(|(id, _)| id)
     }
 
-    /// Marks a candidate as given to signalling; from now on its base is paired with it if it is the best one.
-    pub(crate) fn signal(&mut self, id: LocalId) {
-        let Some(local) = self.candidates.get_mut(id.0 as usize) else { return };
+    /// Marks a candidate as given to signalling. True if it is now what its base is paired with: the best one.
+    pub(crate) fn signal(&mut self, id: LocalId) -> bool {
+        let Some(local) = self.candidates.get_mut(id.0 as usize) else { return false };
         local.signalled = true;
         let (base, priority) = (local.base, local.candidate.priority());
         let current = self.base(base).and_then(|b| b.representative).and_then(|r| self.get(r));
@@ -233,7 +244,9 @@ impl Locals {
             && let Some(base) = self.base_mut(base)
         {
             base.representative = Some(id);
+            return true;
         }
+        false
     }
 
     /// §5.1.3, and RFC 8838 §9 while trickling: every candidate is given to signalling at once, so a redundant newcomer

@@ -178,7 +178,7 @@ impl CheckAttributes {
         for raw in message.attributes() {
             match raw.kind {
                 AttributeType::PRIORITY if priority.is_none() => {
-                    priority = Some(Priority::decode(raw, &id)?.0)
+                    priority = Some(Priority::decode(raw, &id)?.0);
                 }
                 AttributeType::USE_CANDIDATE => use_candidate = true,
                 AttributeType::ICE_CONTROLLING if role.is_none() => {
@@ -244,7 +244,7 @@ impl Answer {
                 }
                 AttributeType::MAPPED_ADDRESS if plain.is_none() => plain = mapped(raw, &id),
                 AttributeType::ERROR_CODE if code.is_none() => {
-                    code = Some(ErrorCode::decode(raw, &id)?.code())
+                    code = Some(ErrorCode::decode(raw, &id)?.code());
                 }
                 kind if is_unknown(kind) => unknown.push(kind),
                 _ => {}

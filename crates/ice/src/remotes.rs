@@ -20,6 +20,38 @@ pub(crate) struct Remote {
     pub(crate) signalled: bool,
     /// Checks sent to it so far, retransmissions included.
     pub(crate) checks_sent: u16,
+    /// The zone that checks from it came through, if it is a link-local address (RFC 4007 §6).
+    zone: u32,
+    /// It turned out to belong to another generation of the session.
+    forgotten: bool,
+}
+
+impl Remote {
+    /// Where to send to, to reach it from a base: a link-local address needs a zone, which is never signalled.
+    pub(crate) fn destination(&self, base: SocketAddr) -> SocketAddr {
+        let zone = |base: SocketAddr| match base {
+            SocketAddr::V6(base) if base.scope_id() != 0 => base.scope_id(),
+            _ => self.zone,
+        };
+        match self.candidate.address() {
+            SocketAddr::V6(mut v6) if v6.ip().is_unicast_link_local() => {
+                v6.set_scope_id(zone(base));
+                SocketAddr::V6(v6)
+            }
+            other => other,
+        }
+    }
+}
+
+/// The address that a candidate is known by: (canonical and) without a zone, which no signalled candidate has.
+pub(crate) fn identity(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V6(mut v6) => {
+            v6.set_scope_id(0);
+            SocketAddr::V6(v6)
+        }
+        v4 @ SocketAddr::V4(_) => v4,
+    }
 }
 
 /// All remote candidates of a session.
@@ -54,12 +86,13 @@ impl Remotes {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (RemoteId, &Remote)> {
-        self.list.iter().enumerate().filter_map(|(i, r)| Some((RemoteId(u32::try_from(i).ok()?), r)))
+        let all = self.list.iter().enumerate().filter(|(_, r)| !r.forgotten);
+        all.filter_map(|(i, r)| Some((RemoteId(u32::try_from(i).ok()?), r)))
     }
 
     /// The candidate of a component at a (canonical) address.
     pub(crate) fn find(&self, component: Component, address: SocketAddr) -> Option<RemoteId> {
-        self.by_address.get(&(component, address)).copied()
+        self.by_address.get(&(component, identity(address))).copied()
     }
 
     /// How many were signalled.
@@ -74,8 +107,8 @@ impl Remotes {
 
     /// The highest component of a stream that the peer has candidates for.
     pub(crate) fn highest_component(&self, stream: crate::StreamId) -> u16 {
-        let of_stream = self.list.iter().filter(|r| r.component.stream == stream);
-        of_stream.map(|r| r.component.id.get()).max().unwrap_or(0)
+        let of_stream = self.iter().filter(|(_, r)| r.component.stream == stream);
+        of_stream.map(|(_, r)| r.component.id.get()).max().unwrap_or(0)
     }
 
     /// A candidate that the peer signalled. One that was learned before becomes the signalled one and keeps its id
@@ -95,17 +128,32 @@ impl Remotes {
         (self.push(component, candidate.clone(), foundation, true), false)
     }
 
-    /// A candidate that a check came from (§7.3.1.3), with a foundation that no other has.
+    /// A candidate that a check came from (§7.3.1.3), with a foundation that no other has nor will have.
     pub(crate) fn learn(&mut self, component: Component, address: SocketAddr, priority: u32) -> RemoteId {
-        let text = Foundation::peer_reflexive(|f| self.foundations.contains_key(f));
-        let foundation = self.intern(&text);
+        let taken = |f: &Foundation| self.iter().any(|(_, r)| r.candidate.foundation() == f);
+        let text = Foundation::peer_reflexive(taken);
+        let foundation = self.number();
         let candidate = Candidate::peer_reflexive(address, address)
             .with_component(component.id)
             .with_priority(priority)
             .with_foundation(text)
             .with_hidden_related_address();
         self.peer_reflexive = self.peer_reflexive.saturating_add(1);
-        self.push(component, candidate, foundation, false)
+        let id = self.push(component, candidate, foundation, false);
+        if let (SocketAddr::V6(v6), Some(remote)) = (address, self.get_mut(id)) {
+            remote.zone = v6.scope_id();
+        }
+        id
+    }
+
+    /// Takes a signalled candidate that has no pairs back: its ufrag is not the peer's (RFC 8838 §11).
+    pub(crate) fn forget(&mut self, id: RemoteId) {
+        let Some(remote) = self.list.get_mut(id.0 as usize).filter(|r| r.signalled && !r.forgotten) else {
+            return;
+        };
+        remote.forgotten = true;
+        self.by_address.remove(&(remote.component, identity(remote.candidate.address())));
+        self.signalled = self.signalled.saturating_sub(1);
     }
 
     fn push(
@@ -117,8 +165,9 @@ impl Remotes {
     ) -> RemoteId {
         // The limits on both kinds keep the number far below u32.
         let id = RemoteId(self.list.len() as u32);
-        self.by_address.insert((component, candidate.address()), id);
-        self.list.push(Remote { candidate, component, foundation, signalled, checks_sent: 0 });
+        self.by_address.insert((component, identity(candidate.address())), id);
+        let (checks_sent, zone, forgotten) = (0, 0, false);
+        self.list.push(Remote { candidate, component, foundation, signalled, checks_sent, zone, forgotten });
         id
     }
 
@@ -126,9 +175,15 @@ impl Remotes {
         if let Some(&known) = self.foundations.get(foundation) {
             return known;
         }
+        let number = self.number();
+        self.foundations.insert(*foundation, number);
+        number
+    }
+
+    /// A number that no foundation has.
+    fn number(&mut self) -> u16 {
         let number = self.next_foundation;
         self.next_foundation = self.next_foundation.saturating_add(1);
-        self.foundations.insert(*foundation, number);
         number
     }
 }

@@ -104,10 +104,6 @@ impl Transactions {
         self.slots.get(usize::from(at))?.as_ref().map(|s| &s.transaction)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.by_id.len()
-    }
-
     /// A check, sent now for the first time.
     pub(crate) fn check(&mut self, id: TransactionId, pair: PairId, nominates: bool, request: Request) {
         let schedule = RetransmissionSchedule::new(request.rto);

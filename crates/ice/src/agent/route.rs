@@ -1,12 +1,13 @@
 //! What a datagram is, and whose. Up to the point where it is authenticated nothing changes but counters.
 
-use floe_stun::{Class, IntegrityError, Message, Method, Time, Verified};
+use floe_stun::{Class, IntegrityAlgorithm, IntegrityError, Message, Method, Time, Verified};
 
 use crate::candidate::canonical;
 use crate::config::Unauthenticated;
 use crate::io::{Datagram, Received, Rejection};
 use crate::locals::BaseId;
 use crate::message::{Answer, CheckAttributes, Outgoing, Unreadable, Wire};
+use crate::remotes::identity;
 use crate::session::{CheckAnswer, CheckRequest};
 
 use super::Agent;
@@ -92,7 +93,8 @@ impl Agent {
                     use_candidate: check.use_candidate,
                     role: check.role,
                 };
-                self.session.on_request(&request, now, &mut self.fx)
+                self.session.on_request(&request, now, &mut self.fx);
+                Ok(())
             }
             Err(unreadable) => {
                 // RFC 8489 §6.3.1: 420 with what we do not know; anything else that is wrong is a 400.
@@ -140,7 +142,7 @@ impl Agent {
         }
         let code = if reason == Rejection::MissingAttribute { 400 } else { 401 };
         let wire = Wire::UnsignedError { id: message.transaction_id(), code };
-        self.session.respond(base, datagram.source, wire, &mut self.fx);
+        self.session.respond(base, canonical(datagram.source), wire, &mut self.fx);
     }
 
     // --- answers ------------------------------------------------------------------------------------------------
@@ -162,6 +164,10 @@ impl Agent {
             IntegrityError::Missing => Rejection::MissingAttribute,
             _ => Rejection::BadIntegrity,
         })?;
+        // RFC 8489 §9.1.4: the answer to a request with MESSAGE-INTEGRITY has that one too.
+        if verified.algorithm() != IntegrityAlgorithm::Sha1 {
+            return Err(Rejection::BadIntegrity);
+        }
         let symmetric = is_symmetric(&request, datagram);
         match Answer::read(&verified, false) {
             Ok(answer) => {
@@ -208,5 +214,6 @@ fn is_symmetric(request: &Outgoing, datagram: &Datagram<'_>) -> bool {
         (Some(received), Some(sent)) => received.to_canonical() == sent,
         _ => true,
     };
-    canonical(datagram.source) == request.destination && datagram.socket == request.socket && same_local
+    let same_peer = identity(canonical(datagram.source)) == identity(request.destination);
+    same_peer && datagram.socket == request.socket && same_local
 }

@@ -15,19 +15,35 @@ pub(crate) struct NewPair {
     pub(crate) remote: RemoteId,
     pub(crate) foundation: PairFoundation,
     pub(crate) priority: u64,
+    /// The peer's own check came this way (RFC 8445 §7.3.1.4).
+    pub(crate) triggered: bool,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Formed {
+    /// It is on its checklist, in the place of another one if the cap was reached.
+    New { id: PairId, evicted: Option<PairId> },
+    /// There is such a pair.
+    Known(PairId),
+    /// The cap leaves no room for its priority.
+    NoRoom,
 }
 
 impl Checklists {
     /// Adds a pair, unless it is redundant with one that is there (§6.1.2.4) or the cap leaves no room for its priority
     /// (§6.1.2.5). A pair has a base as its local end, so two pairs are redundant exactly when base and remote
-    /// candidate agree. Returns the pair, new or not.
-    pub(crate) fn form(&mut self, new: &NewPair) -> Option<PairId> {
+    /// candidate agree.
+    pub(crate) fn form(&mut self, new: &NewPair) -> Formed {
         if let Some(known) = self.find(new.base, new.remote) {
             self.raise(known, new);
-            return Some(known);
+            return Formed::Known(known);
         }
-        if self.pairs.len() >= self.cap && !self.make_room(new) {
-            return None;
+        let mut evicted = None;
+        if self.pairs.len() >= self.cap {
+            let Some(victim) = self.victim(new) else { return Formed::NoRoom };
+            self.remove(victim);
+            evicted = Some(victim);
         }
         let id = self.pairs.insert(Pair {
             component: new.component,
@@ -40,18 +56,21 @@ impl Checklists {
             queued: false,
             nominating: false,
             nominate_when_valid: false,
+            barred: false,
             nominated: false,
-            server_errors: 0,
+            repeats: 0,
             check: None,
             valid: None,
             stats: None,
-        })?;
+        });
+        let Some(id) = id else { return Formed::NoRoom };
+        self.tally.add(new.foundation, PairState::Frozen);
         self.by_path.insert((new.base, new.remote), id);
         self.insert_in_order(id);
         if self.started {
             self.set_state_of_new(id);
         }
-        Some(id)
+        Formed::New { id, evicted }
     }
 
     /// §6.1.2.4: of redundant pairs the one with the higher priority stays. Only a pair whose check has not begun is
@@ -60,41 +79,48 @@ impl Checklists {
         let Some(pair) = self.pairs.get_mut(known) else { return };
         let comparable = matches!(pair.state, PairState::Waiting | PairState::Frozen);
         if comparable && new.priority > pair.priority {
-            pair.priority = new.priority;
             pair.local = new.local;
-            pair.foundation = new.foundation;
-            self.resort(known);
+            self.change(known, new.foundation, new.priority);
         }
     }
 
-    /// §6.1.2.5: discards one pair in favour of `new`, or says no. Failed pairs go first, then the lowest priority; from
-    /// the new pair's own checklist if that has its share already, otherwise from the longest one.
-    fn make_room(&mut self, new: &NewPair) -> bool {
+    /// §6.1.2.5, RFC 8838 §10: the pair that goes in favour of `new`, if there is one that should. Failed pairs go first,
+    /// then the lowest priority: from the new pair's own checklist if that has its share already, otherwise from the
+    /// longest one, so that all are reduced evenly. A pair that the peer's own check asks for has proved more than any
+    /// priority says ([D]).
+    fn victim(&self, new: &NewPair) -> Option<PairId> {
         let share = (self.cap / self.lists.len().max(1)).max(1);
         let own = usize::from(new.component.stream.0);
         let own_len = self.lists.get(own).map_or(0, |l| l.order.len());
-        let from = if own_len >= share {
-            own
-        } else {
-            // The first of the longest, so that the choice does not depend on anything but the lists.
-            let longest = self.lists.iter().map(|l| l.order.len()).max().unwrap_or(0);
-            self.lists.iter().position(|l| l.order.len() == longest).unwrap_or(own)
-        };
-        let Some(victim) = self.victim(from) else { return false };
-        let Some(pair) = self.pairs.get(victim) else { return false };
-        let better = pair.state == PairState::Failed || from != own || pair.priority < new.priority;
-        if better {
-            self.remove(victim);
+        if self.tally.count(PairState::Failed) > 0
+            && let Some(failed) = self.failed_victim(own)
+        {
+            return Some(failed);
         }
-        better
+        // The first of the longest, so that the choice does not depend on anything but the lists.
+        let longest = self.lists.iter().map(|l| l.order.len()).max().unwrap_or(0);
+        if own_len < share && own_len < longest {
+            let from = self.lists.iter().position(|l| l.order.len() == longest);
+            if let Some(victim) = from.and_then(|from| self.lowest(from, |p| !p.is_protected())) {
+                return Some(victim);
+            }
+        }
+        let worse = |p: &Pair| new.triggered || p.priority < new.priority;
+        if !self.lists.get(own)?.order.last().and_then(|&id| self.pairs.get(id)).is_some_and(worse) {
+            return None;
+        }
+        self.lowest(own, |p| !p.is_protected() && worse(p))
     }
 
-    /// The pair that list `from` can do without best.
-    fn victim(&self, from: usize) -> Option<PairId> {
-        let order = &self.lists.get(from)?.order;
-        let expendable = |&&id: &&PairId| self.pairs.get(id).is_some_and(|p| !p.is_protected());
-        let failed = |&&id: &&PairId| self.pairs.get(id).is_some_and(|p| p.state == PairState::Failed);
-        let lowest_failed = order.iter().rev().find(|id| failed(id) && expendable(id));
-        lowest_failed.or_else(|| order.iter().rev().find(expendable)).copied()
+    /// A Failed pair of this list, or of any.
+    fn failed_victim(&self, own: usize) -> Option<PairId> {
+        let failed = |p: &Pair| p.state == PairState::Failed && !p.is_protected();
+        core::iter::once(own).chain(0..self.lists.len()).find_map(|list| self.lowest(list, failed))
+    }
+
+    /// The lowest pair of a list for which this holds.
+    fn lowest(&self, list: usize, holds: impl Fn(&Pair) -> bool) -> Option<PairId> {
+        let order = &self.lists.get(list)?.order;
+        order.iter().rev().find(|id| self.pairs.get(**id).is_some_and(&holds)).copied()
     }
 }

@@ -1,9 +1,68 @@
 //! Pair states: RFC 8445 §6.1.2.6 and §7.2.5.3.3, and RFC 8838 §12 for pairs that come later.
 
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+
+use hashbrown::HashMap;
+
+use crate::hash::Keyed;
 use crate::ids::PairId;
 use crate::stats::PairState;
 
-use super::{Checklists, PairFoundation};
+use super::{Checklists, Pair, PairFoundation};
+
+/// How many pairs are in which state, over all checklists and of each foundation: what the rules of freezing ask.
+#[derive(Clone, Debug)]
+pub(super) struct Tally {
+    all: [u16; STATES],
+    of: HashMap<PairFoundation, [u16; STATES], Keyed>,
+}
+
+const STATES: usize = 5;
+
+impl Tally {
+    pub(super) fn new(hash: Keyed) -> Self {
+        Self { all: [0; STATES], of: HashMap::with_hasher(hash) }
+    }
+
+    pub(super) fn add(&mut self, foundation: PairFoundation, state: PairState) {
+        let at = state as usize;
+        self.all[at] += 1;
+        self.of.entry(foundation).or_insert([0; STATES])[at] += 1;
+    }
+
+    pub(super) fn take(&mut self, foundation: PairFoundation, state: PairState) {
+        let at = state as usize;
+        self.all[at] -= 1;
+        if let Some(counts) = self.of.get_mut(&foundation) {
+            counts[at] -= 1;
+            if *counts == [0; STATES] {
+                self.of.remove(&foundation);
+            }
+        }
+    }
+
+    /// Pairs in this state.
+    pub(super) fn count(&self, state: PairState) -> usize {
+        usize::from(self.all[state as usize])
+    }
+
+    fn count_of(&self, foundation: PairFoundation, state: PairState) -> u16 {
+        self.of.get(&foundation).map_or(0, |counts| counts[state as usize])
+    }
+
+    /// §6.1.4.2, step 2: some pair of the foundation is Waiting or In-Progress, in any checklist.
+    pub(super) fn is_busy(&self, foundation: PairFoundation) -> bool {
+        self.of
+            .get(&foundation)
+            .is_some_and(|c| c[PairState::Waiting as usize] + c[PairState::InProgress as usize] > 0)
+    }
+
+    /// Only one pair has the foundation.
+    fn is_alone(&self, foundation: PairFoundation) -> bool {
+        self.of.get(&foundation).is_none_or(|counts| counts.iter().sum::<u16>() <= 1)
+    }
+}
 
 impl Checklists {
     /// §6.1.2.6: of each foundation one pair becomes Waiting, in the first checklist that has the foundation: the one
@@ -14,9 +73,11 @@ impl Checklists {
         }
         self.started = true;
         for list in 0..self.lists.len() {
-            for at in 0..self.lists[list].order.len() {
-                let id = self.lists[list].order[at];
-                if self.is_topmost(id) {
+            let mut column: Vec<PairId> = self.lists[list].order.clone();
+            column.sort_by_key(|&id| self.pairs.get(id).map(|p| p.component.id));
+            for id in column {
+                let Some(foundation) = self.pairs.get(id).map(|p| p.foundation) else { continue };
+                if !self.tally.is_busy(foundation) {
                     self.set_state(id, PairState::Waiting);
                 }
             }
@@ -31,37 +92,48 @@ impl Checklists {
     /// foundation succeeded, otherwise Frozen.
     pub(super) fn set_state_of_new(&mut self, id: PairId) {
         let Some(foundation) = self.pairs.get(id).map(|p| p.foundation) else { return };
-        let succeeded =
-            self.pairs.iter().any(|(_, p)| p.foundation == foundation && p.state == PairState::Succeeded);
-        if succeeded || self.is_topmost(id) {
+        if self.tally.count_of(foundation, PairState::Succeeded) > 0 || self.is_topmost(id) {
             self.set_state(id, PairState::Waiting);
         }
     }
 
     /// Whether no other pair of the foundation is in an earlier checklist, or in the same one with a lower component, or
-    /// there with the same component and a higher priority.
+    /// there with the same component and before it.
     fn is_topmost(&self, id: PairId) -> bool {
         let Some(this) = self.pairs.get(id) else { return false };
-        let place = |p: &super::Pair| (p.component.stream, p.component.id, !p.priority);
-        !self.pairs.iter().any(|(other, p)| {
-            other != id
-                && p.foundation == this.foundation
-                && (place(p) < place(this) || (place(p) == place(this) && self.is_before(other, id)))
-        })
-    }
-
-    /// For two pairs of one checklist with the same priority and component: which one came first.
-    fn is_before(&self, a: PairId, b: PairId) -> bool {
-        let Some(list) = self.pairs.get(a).and_then(|p| self.list(p.component.stream)) else { return false };
-        let place = |id: PairId| list.order.iter().position(|&other| other == id);
-        place(a) < place(b)
+        if self.tally.is_alone(this.foundation) {
+            return true;
+        }
+        let place = |p: &Pair| (p.component.stream, p.component.id);
+        let mut passed = false;
+        let above = |(other, p): (PairId, &Pair)| {
+            passed |= other == id;
+            p.foundation == this.foundation
+                && match place(p).cmp(&place(this)) {
+                    Ordering::Less => true,
+                    // In the order of the checklist: what comes before this pair is above it.
+                    Ordering::Equal => !passed,
+                    Ordering::Greater => false,
+                }
+        };
+        !self.all().any(above)
     }
 
     /// §7.2.5.3.3: every Frozen pair of the foundation becomes Waiting, in all checklists.
     pub(crate) fn unfreeze(&mut self, foundation: PairFoundation) {
-        for pair in self.pairs.iter_mut() {
-            if pair.foundation == foundation && pair.state == PairState::Frozen {
-                pair.state = PairState::Waiting;
+        if self.tally.count_of(foundation, PairState::Frozen) == 0 {
+            return;
+        }
+        for list in 0..self.lists.len() {
+            for at in 0..self.lists[list].order.len() {
+                let id = self.lists[list].order[at];
+                if self
+                    .pairs
+                    .get(id)
+                    .is_some_and(|p| p.foundation == foundation && p.state == PairState::Frozen)
+                {
+                    self.set_state(id, PairState::Waiting);
+                }
             }
         }
     }
@@ -72,23 +144,43 @@ impl Checklists {
         let len = self.lists.get(list).map_or(0, |l| l.order.len());
         for at in 0..len {
             let id = self.lists[list].order[at];
-            let Some(pair) = self.pairs.get(id) else { continue };
-            if pair.state != PairState::Frozen {
-                continue;
-            }
-            let foundation = pair.foundation;
-            let busy = self.pairs.iter().any(|(_, p)| {
-                p.foundation == foundation && matches!(p.state, PairState::Waiting | PairState::InProgress)
-            });
-            if !busy {
+            if self.can_thaw(id) {
                 self.set_state(id, PairState::Waiting);
             }
         }
     }
 
+    /// Whether a pair is Frozen and nothing of its foundation will unfreeze it.
+    pub(super) fn can_thaw(&self, id: PairId) -> bool {
+        self.pairs.get(id).is_some_and(|p| p.state == PairState::Frozen && !self.tally.is_busy(p.foundation))
+    }
+
     pub(crate) fn set_state(&mut self, id: PairId, state: PairState) {
-        if let Some(pair) = self.pairs.get_mut(id) {
-            pair.state = state;
+        let Some(pair) = self.pairs.get_mut(id).filter(|p| p.state != state) else { return };
+        self.tally.take(pair.foundation, pair.state);
+        self.tally.add(pair.foundation, state);
+        pair.state = state;
+    }
+
+    /// A pair is Succeeded already with this foundation.
+    pub(crate) fn has_succeeded(&self, foundation: PairFoundation) -> bool {
+        self.tally.count_of(foundation, PairState::Succeeded) > 0
+    }
+
+    /// Panics, in tests and fuzzers, when the counts are not those of the pairs.
+    pub(super) fn check_tally(&self) {
+        let mut recount = Tally::new(*self.tally.of.hasher());
+        for (_, pair) in self.pairs.iter() {
+            recount.add(pair.foundation, pair.state);
+        }
+        assert_eq!(recount.all, self.tally.all, "the states are counted");
+        assert_eq!(recount.of.len(), self.tally.of.len(), "and no foundation is left over");
+        for (_, pair) in self.pairs.iter() {
+            assert_eq!(
+                recount.of.get(&pair.foundation),
+                self.tally.of.get(&pair.foundation),
+                "for each foundation"
+            );
         }
     }
 }

@@ -22,7 +22,9 @@ use crate::hash::Keyed;
 use crate::ids::{PairId, RemoteId, StreamId};
 use crate::locals::BaseId;
 
-pub(crate) use form::NewPair;
+use freeze::Tally;
+
+pub(crate) use form::{Formed, NewPair};
 pub(crate) use pair::{Pair, PairFoundation, PairTable, ValidPair};
 
 /// RFC 8445 §6.1.2.1.
@@ -49,6 +51,7 @@ pub(crate) struct Checklists {
     pub(crate) pairs: PairTable,
     lists: Vec<Checklist>,
     by_path: HashMap<(BaseId, RemoteId), PairId, Keyed>,
+    tally: Tally,
     /// RFC 8445 §6.1.2.5.
     cap: usize,
     /// The list whose turn it is.
@@ -65,6 +68,7 @@ impl Checklists {
             pairs: PairTable::default(),
             lists: alloc::vec![list; streams],
             by_path: HashMap::with_hasher(hash),
+            tally: Tally::new(hash),
             cap: usize::from(cap),
             turn: 0,
             started: false,
@@ -106,6 +110,7 @@ impl Checklists {
     /// Takes a pair off everything.
     pub(crate) fn remove(&mut self, id: PairId) -> Option<Pair> {
         let pair = self.pairs.remove(id)?;
+        self.tally.take(pair.foundation, pair.state);
         self.by_path.remove(&(pair.base, pair.remote));
         if let Some(list) = self.list_mut(pair.component.stream) {
             list.order.retain(|&other| other != id);
@@ -116,9 +121,13 @@ impl Checklists {
         Some(pair)
     }
 
-    /// Puts a pair where its (changed) priority belongs.
-    pub(crate) fn resort(&mut self, id: PairId) {
-        let Some(stream) = self.pairs.get(id).map(|p| p.component.stream) else { return };
+    /// Another foundation and priority: the pair moves to where it belongs, whatever its state.
+    pub(crate) fn change(&mut self, id: PairId, foundation: PairFoundation, priority: u64) {
+        let Some(pair) = self.pairs.get_mut(id) else { return };
+        self.tally.take(pair.foundation, pair.state);
+        self.tally.add(foundation, pair.state);
+        (pair.foundation, pair.priority) = (foundation, priority);
+        let stream = pair.component.stream;
         if let Some(list) = self.list_mut(stream) {
             list.order.retain(|&other| other != id);
         }
@@ -155,6 +164,7 @@ impl Checklists {
         assert_eq!(listed, self.pairs.len(), "every pair is on one checklist");
         assert_eq!(self.by_path.len(), self.pairs.len(), "every path has one pair");
         assert!(self.pairs.len() <= self.cap.max(1), "RFC 8445 §6.1.2.5: the cap holds");
+        self.check_tally();
         for (i, list) in self.lists.iter().enumerate() {
             for window in list.order.windows(2) {
                 let keys: Vec<_> = window.iter().map(|&id| sort_key(&self.pairs, id)).collect();
@@ -166,6 +176,10 @@ impl Checklists {
                 assert_eq!(self.find(pair.base, pair.remote), Some(id), "a pair is found by its path");
                 assert_eq!(pair.queued, list.triggered.contains(&id), "the queue flag tells the truth");
                 assert!(!pair.nominated || pair.valid.is_some(), "a nominated pair is valid");
+                assert!(
+                    !pair.barred || (pair.valid.is_none() && !pair.queued),
+                    "a barred pair is out of use"
+                );
             }
             for &id in &list.triggered {
                 assert!(list.order.contains(&id), "a queued pair is on the checklist");

@@ -3,13 +3,15 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use floe_stun::Time;
+
 use crate::ids::{Component, LocalId, PairId, RemoteId};
 use crate::locals::BaseId;
 use crate::stats::{PairState, PairStats};
 use crate::transaction::TransactionKey;
 
 /// The foundation of a pair: both candidates' (RFC 8445 §6.1.2.6), as interned numbers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct PairFoundation {
     pub(crate) local: u16,
     pub(crate) remote: u16,
@@ -23,19 +25,22 @@ pub(crate) struct Pair {
     pub(crate) base: BaseId,
     pub(crate) local: LocalId,
     pub(crate) remote: RemoteId,
-    pub(crate) foundation: PairFoundation,
-    pub(crate) priority: u64,
-    pub(crate) state: PairState,
+    pub(super) foundation: PairFoundation,
+    pub(super) priority: u64,
+    /// Changed by [`super::Checklists::set_state`] only, which keeps count.
+    pub(super) state: PairState,
     /// On the triggered-check queue.
     pub(crate) queued: bool,
     /// The next check from the queue carries USE-CANDIDATE (§8.1.1, regular nomination).
     pub(crate) nominating: bool,
     /// Controlled: the peer nominated the pair before our own check succeeded (§7.3.1.5).
     pub(crate) nominate_when_valid: bool,
+    /// Consent to send on it ended: these credentials are not used on it again (RFC 7675 §5.1).
+    pub(crate) barred: bool,
     /// Its nomination succeeded.
     pub(crate) nominated: bool,
-    /// Answers with 5xx so far: a check is repeated at most four times for them.
-    pub(crate) server_errors: u8,
+    /// How often its check was repeated because of an error response, since the last success.
+    pub(crate) repeats: u8,
     /// The check on its way.
     pub(crate) check: Option<TransactionKey>,
     /// On the valid list: what the check found.
@@ -49,16 +54,32 @@ pub(crate) struct Pair {
 pub(crate) struct ValidPair {
     pub(crate) local: LocalId,
     pub(crate) priority: u64,
+    /// When the latest success came, to a check or a consent check: the peer's consent counts from here (RFC 7675 §5).
+    pub(crate) confirmed: Time,
 }
 
 impl Pair {
+    pub(crate) fn state(&self) -> PairState {
+        self.state
+    }
+
+    pub(crate) fn priority(&self) -> u64 {
+        self.priority
+    }
+
+    pub(crate) fn foundation(&self) -> PairFoundation {
+        self.foundation
+    }
+
     pub(crate) fn stats_mut(&mut self) -> &mut PairStats {
         self.stats.get_or_insert_with(Box::default)
     }
 
-    /// Never discarded to make room ([D], beside RFC 8445 §6.1.2.5).
+    /// Never discarded to make room ([D], beside RFC 8445 §6.1.2.5): it works, it is being checked, the peer asked for its
+    /// check, or nobody may check it again.
     pub(crate) fn is_protected(&self) -> bool {
-        self.nominated || self.nominating || self.valid.is_some() || self.state == PairState::InProgress
+        let in_use = self.nominated || self.nominating || self.valid.is_some();
+        in_use || self.queued || self.barred || self.state == PairState::InProgress
     }
 }
 

@@ -1,8 +1,5 @@
 //! Which pair is checked next: RFC 8445 §6.1.4.
 
-#[cfg(test)]
-use alloc::collections::VecDeque;
-
 use crate::ids::PairId;
 use crate::stats::PairState;
 
@@ -22,6 +19,13 @@ impl Checklists {
         }
     }
 
+    /// Nobody nominates anything: our role changed (§7.3.1.1).
+    pub(crate) fn forget_nominations(&mut self) {
+        for pair in self.pairs.iter_mut() {
+            (pair.nominating, pair.nominate_when_valid) = (false, false);
+        }
+    }
+
     /// Off the triggered-check queue.
     pub(crate) fn untrigger(&mut self, id: PairId) {
         let Some(pair) = self.pairs.get_mut(id).filter(|p| p.queued) else { return };
@@ -32,15 +36,12 @@ impl Checklists {
         }
     }
 
-    /// §6.1.4.2: the pair whose check the next tick of Ta begins. `eligible` says which streams may send checks (the
-    /// peer's credentials are known). The turn goes round the checklists; one that has nothing to do gives it on at once.
-    pub(crate) fn next(&mut self, eligible: impl Fn(usize) -> bool) -> Option<PairId> {
+    /// §6.1.4.2: the pair whose check the next tick of Ta begins. The turn goes round the checklists; one that has nothing
+    /// to do gives it on at once.
+    pub(crate) fn next(&mut self) -> Option<PairId> {
         let count = self.lists.len();
         for step in 0..count {
             let at = (self.turn + step) % count;
-            if !eligible(at) {
-                continue;
-            }
             if let Some(id) = self.next_triggered(at).or_else(|| self.next_ordinary(at)) {
                 self.turn = (at + 1) % count;
                 return Some(id);
@@ -81,42 +82,24 @@ impl Checklists {
     }
 
     /// Whether [`Checklists::next`] would find a pair, apart from stale entries of the queues.
-    pub(crate) fn has_work(&self, eligible: impl Fn(usize) -> bool) -> bool {
-        self.lists.iter().enumerate().any(|(at, list)| {
-            eligible(at)
-                && (!list.triggered.is_empty()
-                    || (list.state == ChecklistState::Running && self.has_ordinary_work(&list.order)))
+    pub(crate) fn has_work(&self) -> bool {
+        self.lists.iter().any(|list| {
+            !list.triggered.is_empty()
+                || (list.state == ChecklistState::Running && self.has_ordinary_work(&list.order))
         })
     }
 
     fn has_ordinary_work(&self, order: &[PairId]) -> bool {
-        let state = |id: &PairId| self.pairs.get(*id).map(|p| p.state);
-        if order.iter().any(|id| state(id) == Some(PairState::Waiting)) {
-            return true;
+        if self.tally.count(PairState::Waiting) + self.tally.count(PairState::Frozen) == 0 {
+            return false;
         }
-        order.iter().any(|id| {
-            self.pairs.get(*id).is_some_and(|pair| {
-                pair.state == PairState::Frozen && !self.is_foundation_busy(pair.foundation)
-            })
-        })
-    }
-
-    fn is_foundation_busy(&self, foundation: super::PairFoundation) -> bool {
-        self.pairs.iter().any(|(_, p)| {
-            p.foundation == foundation && matches!(p.state, PairState::Waiting | PairState::InProgress)
-        })
+        let waiting = |id: PairId| self.pairs.get(id).is_some_and(|p| p.state == PairState::Waiting);
+        order.iter().any(|&id| waiting(id) || self.can_thaw(id))
     }
 
     /// Num-Waiting + Num-In-Progress and N of RFC 8445 §14.3.
     pub(crate) fn load(&self) -> (usize, usize) {
-        let busy =
-            self.pairs.iter().filter(|(_, p)| matches!(p.state, PairState::Waiting | PairState::InProgress));
-        (busy.count(), self.pairs.len())
-    }
-
-    /// The queue of a list, first to be checked first.
-    #[cfg(test)]
-    pub(crate) fn triggered(&self, stream: crate::StreamId) -> VecDeque<PairId> {
-        self.list(stream).map(|l| l.triggered.clone()).unwrap_or_default()
+        let busy = self.tally.count(PairState::Waiting) + self.tally.count(PairState::InProgress);
+        (busy, self.pairs.len())
     }
 }

@@ -6,16 +6,16 @@ use floe_stun::{IntegrityAlgorithm, Time, TransactionId};
 
 use crate::checklist::ChecklistState;
 use crate::effects::Effects;
-use crate::event::Event;
-use crate::ids::{Component, PairId, RemoteId};
+use crate::event::{ConnectionState, Event};
+use crate::ids::{Component, PairId};
 use crate::io::Rejection;
 use crate::locals::BaseId;
 use crate::message::{Outgoing, PeerRole, UnknownTypes, Wire};
 use crate::role::Conflict;
 use crate::stats::PairState;
 
-use super::Session;
 use super::seen::Verdict;
+use super::{Session, Stream};
 
 /// An authenticated Binding request.
 #[derive(Clone, Copy, Debug)]
@@ -32,50 +32,42 @@ pub(crate) struct CheckRequest {
 
 impl Session {
     /// §7.3. Everything in here happens to authenticated requests only.
-    pub(crate) fn on_request(
-        &mut self,
-        request: &CheckRequest,
-        now: Time,
-        fx: &mut Effects,
-    ) -> Result<(), Rejection> {
-        let component =
-            self.locals.base(request.base).map(|b| b.component).ok_or(Rejection::UnknownSocket)?;
-        let remote = self.remotes.find(component, request.source);
-        if let Some(verdict) = self.seen.verdict(&request.id, request.base, remote, now) {
-            self.count_repeated(request.base, remote);
+    pub(crate) fn on_request(&mut self, request: &CheckRequest, now: Time, fx: &mut Effects) {
+        let Some(component) = self.locals.base(request.base).map(|b| b.component) else { return };
+        if let Some(verdict) = self.seen.verdict(request, now) {
+            self.count_repeated(component, request);
             self.answer(request, verdict, fx);
-            return Ok(());
+            return;
         }
         // §7.3: without the peer's credentials the request is answered now and acted on when they come.
-        if !self.stream(component.stream).is_some_and(|s| s.has_peer) {
-            self.remember_and_answer(request, remote, Verdict::Success, now, fx);
-            let kept = self.early.keep(*request, self.config.limits.early_checks);
-            return if kept { Ok(()) } else { Err(Rejection::LimitReached) };
+        if !self.stream(component.stream).is_some_and(Stream::has_peer) {
+            self.remember_and_answer(request, Verdict::Success, now, fx);
+            if !self.early.keep(*request, self.config.limits.early_checks) {
+                fx.counters.reject(Rejection::LimitReached);
+            }
+            return;
         }
         // §7.3.1.1.
         if !self.agree_on_roles(component, request.role, fx) {
-            self.remember_and_answer(request, remote, Verdict::Error(487), now, fx);
-            return Ok(());
+            self.remember_and_answer(request, Verdict::Error(487), now, fx);
+            return;
         }
-        self.remember_and_answer(request, remote, Verdict::Success, now, fx);
-        self.act_on(component, request, now, fx)
+        self.remember_and_answer(request, Verdict::Success, now, fx);
+        self.act_on(component, request, now, fx);
     }
 
-    /// The checks that came before the peer's credentials, in their order. They were answered already.
+    /// The checks that came before the peer's credentials, in their order. They were answered already, with success, and so
+    /// are acted on whatever their role (§7.3.1.1): a conflict that is ours to win comes up again with our own check.
     pub(super) fn replay_early(&mut self, now: Time, fx: &mut Effects) {
         let (streams, locals) = (&self.streams, &self.locals);
         let ready = |r: &CheckRequest| {
             let stream = locals.base(r.base).map(|b| usize::from(b.component.stream.0));
-            stream.and_then(|s| streams.get(s)).is_some_and(|s| s.has_peer)
+            stream.and_then(|s| streams.get(s)).is_some_and(Stream::has_peer)
         };
         for request in self.early.take(ready) {
             let Some(component) = self.locals.base(request.base).map(|b| b.component) else { continue };
-            // A conflict that is ours to win will come up again with our own check.
-            if self.agree_on_roles(component, request.role, fx)
-                && self.act_on(component, &request, now, fx).is_err()
-            {
-                fx.counters.reject(Rejection::LimitReached);
-            }
+            let _ = self.agree_on_roles(component, request.role, fx);
+            self.act_on(component, &request, now, fx);
         }
     }
 
@@ -105,16 +97,16 @@ impl Session {
     }
 
     /// §7.3.1.3 to §7.3.1.5.
-    fn act_on(
-        &mut self,
-        component: Component,
-        request: &CheckRequest,
-        now: Time,
-        fx: &mut Effects,
-    ) -> Result<(), Rejection> {
-        let (remote, learned) = self
-            .remote_or_learn(component, request.source, request.priority)
-            .ok_or(Rejection::LimitReached)?;
+    fn act_on(&mut self, component: Component, request: &CheckRequest, now: Time, fx: &mut Effects) {
+        // An agent that has failed as a whole stays so until a restart (RFC 8863 §4 gave it its time): it only answers.
+        if self.state == ConnectionState::Failed {
+            return;
+        }
+        let Some((remote, learned)) = self.remote_or_learn(component, request.source, request.priority)
+        else {
+            fx.counters.reject(Rejection::LimitReached);
+            return;
+        };
         if learned {
             fx.event(Event::RemoteCandidateDiscovered(remote));
         }
@@ -122,62 +114,52 @@ impl Session {
         let nominates = request.use_candidate
             && !self.role.is_controlling()
             && matches!(request.role, PeerRole::Controlling(_));
-        let known = self.checklists.find(request.base, remote);
-        // After completion a check only gets its answer. A nomination is more: it may move the path.
-        if known.is_none() && !nominates && self.is_completed(component) {
-            return Ok(());
+        let mut pair = self.checklists.find(request.base, remote);
+        // §8.1.2: once a component is concluded, a check only gets its answer. A nomination is more: it may move the path.
+        let concerns_us = nominates || !self.is_concluded(component);
+        if pair.is_none() && concerns_us {
+            pair = self.form(request.base, remote, true, fx);
+            self.start_checklists();
         }
-        let id = match known {
-            Some(id) => id,
-            None => self.form(request.base, remote, fx).ok_or(Rejection::LimitReached)?,
-        };
-        self.start_checklists();
+        let Some(id) = pair else { return };
         if let Some(pair) = self.checklists.get_mut(id) {
             let stats = pair.stats_mut();
             stats.requests_received = stats.requests_received.saturating_add(1);
             stats.responses_sent = stats.responses_sent.saturating_add(1);
         }
-        self.trigger_check(id, nominates, fx);
+        if concerns_us {
+            self.trigger_check(id);
+        }
         if nominates {
             self.note_nomination(id, now, fx);
         }
-        Ok(())
     }
 
     /// §7.3.1.4, by the state of the pair.
-    fn trigger_check(&mut self, id: PairId, nominates: bool, _fx: &mut Effects) {
-        let Some(pair) = self.checklists.get(id) else { return };
-        let (state, component) = (pair.state, pair.component);
-        if self.is_completed(component) && !nominates {
+    fn trigger_check(&mut self, id: PairId) {
+        let Some(pair) = self.checklists.get_mut(id) else { return };
+        // RFC 7675 §5.1: consent was lost on it; these credentials do not bring it back.
+        if pair.barred {
             return;
         }
-        match state {
-            PairState::Succeeded => {}
+        match pair.state() {
+            PairState::Succeeded => return,
+            // The retransmissions end, and a new check takes over; a late answer to the old one still counts.
             PairState::InProgress => {
-                // The retransmissions end, and a new check takes over; a late answer to the old one still counts.
-                if let Some(check) = self.checklists.get_mut(id).and_then(|p| p.check.take()) {
+                if let Some(check) = pair.check.take() {
                     self.transactions.cancel(&check);
                 }
-                self.checklists.set_state(id, PairState::Waiting);
-                self.checklists.trigger(id);
             }
-            PairState::Waiting | PairState::Frozen => {
-                self.checklists.set_state(id, PairState::Waiting);
-                self.checklists.trigger(id);
-            }
-            PairState::Failed => self.revive(id),
-        }
-    }
-
-    /// A Failed pair of which the peer says that it works: back to Waiting, and its checklist back to Running. An agent that
-    /// has failed as a whole stays so until a restart (RFC 8863 §4 gave it its time).
-    fn revive(&mut self, id: PairId) {
-        let Some(stream) = self.checklists.get(id).map(|p| p.component.stream) else { return };
-        if self.state == crate::ConnectionState::Failed {
-            return;
+            PairState::Waiting | PairState::Frozen => {}
+            PairState::Failed => self.revive_checklist(id),
         }
         self.checklists.set_state(id, PairState::Waiting);
         self.checklists.trigger(id);
+    }
+
+    /// A Failed pair of which the peer says that it works: its checklist is Running again.
+    fn revive_checklist(&mut self, id: PairId) {
+        let Some(stream) = self.checklists.get(id).map(|p| p.component.stream) else { return };
         if let Some(list) = self.checklists.list_mut(stream)
             && list.state == ChecklistState::Failed
         {
@@ -187,27 +169,29 @@ impl Session {
 
     /// §7.3.1.5.
     fn note_nomination(&mut self, id: PairId, now: Time, fx: &mut Effects) {
+        let fresh = self.has_consent(id, now);
         let Some(pair) = self.checklists.get_mut(id) else { return };
-        if pair.state == PairState::Succeeded && pair.valid.is_some() {
-            self.nominated(id, now, fx);
-        } else if pair.state != PairState::Failed {
-            pair.nominate_when_valid = true;
+        if pair.barred {
+            return;
+        }
+        pair.nominate_when_valid = true;
+        if pair.state() != PairState::Succeeded {
+            return;
+        }
+        if fresh {
+            self.nominated(id, fx);
+        } else {
+            self.prove_again(id);
         }
     }
 
-    fn is_completed(&self, component: Component) -> bool {
-        self.checklists.list(component.stream).is_some_and(|l| l.state == ChecklistState::Completed)
+    /// §8.1.2: the component has its selected pair.
+    pub(super) fn is_concluded(&self, component: Component) -> bool {
+        self.component(component).is_some_and(|c| c.selected.is_some())
     }
 
-    fn remember_and_answer(
-        &mut self,
-        request: &CheckRequest,
-        remote: Option<RemoteId>,
-        verdict: Verdict,
-        now: Time,
-        fx: &mut Effects,
-    ) {
-        self.seen.remember(request.id, request.base, remote, verdict, now);
+    fn remember_and_answer(&mut self, request: &CheckRequest, verdict: Verdict, now: Time, fx: &mut Effects) {
+        self.seen.remember(request, verdict, now);
         self.answer(request, verdict, fx);
     }
 
@@ -227,8 +211,9 @@ impl Session {
         fx.respond(Outgoing { socket: base.socket, src_ip: Some(base.address.ip()), destination, wire });
     }
 
-    fn count_repeated(&mut self, base: BaseId, remote: Option<RemoteId>) {
-        let Some(id) = remote.and_then(|r| self.checklists.find(base, r)) else { return };
+    fn count_repeated(&mut self, component: Component, request: &CheckRequest) {
+        let remote = self.remotes.find(component, request.source);
+        let Some(id) = remote.and_then(|r| self.checklists.find(request.base, r)) else { return };
         if let Some(pair) = self.checklists.get_mut(id) {
             let stats = pair.stats_mut();
             stats.retransmissions_received = stats.retransmissions_received.saturating_add(1);

@@ -7,7 +7,7 @@ use floe_stun::{Time, TransactionId};
 use crate::checklist::ValidPair;
 use crate::consent::STALE;
 use crate::effects::Effects;
-use crate::event::ConsentLoss;
+use crate::event::{ConsentLoss, Role};
 use crate::ids::{LocalId, PairId};
 use crate::message::Answer;
 use crate::stats::PairState;
@@ -17,6 +17,8 @@ use super::Session;
 
 /// How often a check is repeated because of errors 5xx (RFC 8489 §6.3.4).
 const MAX_SERVER_ERRORS: u8 = 4;
+/// How often because of role conflicts (our own rule): two agents that behave settle one with one or two answers.
+const MAX_ROLE_CONFLICTS: u8 = 8;
 
 /// An authenticated answer to one of our transactions.
 #[derive(Clone, Copy, Debug)]
@@ -50,22 +52,27 @@ impl Session {
         if was_current {
             pair.check = None;
         }
+        // RFC 7675 §5.2: an authenticated 403 revokes consent, whatever it answers.
+        if answer.symmetric && answer.answer == Answer::Error(403) {
+            self.consent_lost(id, ConsentLoss::Revoked, now, fx);
+            return;
+        }
         match (transaction.purpose, answer.answer) {
-            // §7.2.5.2.1: an answer that takes another way fails the pair.
-            (Purpose::Check { .. }, _) if !answer.symmetric => self.pair_failed(id, now, fx),
+            // §7.2.5.2.1: an answer that takes another way fails the check.
+            (Purpose::Check { nominates, .. }, _) if !answer.symmetric => {
+                self.check_failed(id, nominates && was_current, now, fx);
+            }
             (Purpose::Check { nominates, .. }, Answer::Success(mapped)) => {
                 self.check_succeeded(id, mapped, nominates, &transaction, now, fx);
             }
             (Purpose::Check { nominates, .. }, Answer::Error(code)) => {
                 self.check_refused(id, code, nominates && was_current, &transaction, now, fx);
             }
-            (Purpose::Consent { .. }, _) if !answer.symmetric => {}
-            (Purpose::Consent { .. }, Answer::Success(_)) => self.consent_confirmed(id, now),
-            // RFC 7675 §5.2: only an authenticated 403 revokes; every other error says nothing of consent.
-            (Purpose::Consent { .. }, Answer::Error(403)) => {
-                self.consent_lost(id, ConsentLoss::Revoked, now, fx)
+            // RFC 7675 §5.1: the answer comes from where the request went; every other error says nothing of consent.
+            (Purpose::Consent { .. }, Answer::Success(_)) if answer.symmetric => {
+                self.consent_confirmed(id, now);
             }
-            (Purpose::Consent { .. }, Answer::Error(_)) => {}
+            (Purpose::Consent { .. }, _) => {}
         }
     }
 
@@ -81,29 +88,27 @@ impl Session {
     ) {
         let Some(local) = self.discover_local(id, mapped) else { return };
         let Some(pair) = self.checklists.get(id) else { return };
-        let (foundation, component, remote) = (pair.foundation, pair.component, pair.remote);
+        let (foundation, component, remote) = (pair.foundation(), pair.component, pair.remote);
         let local_priority = self.locals.get(local).map_or(1, |l| l.candidate.priority());
         let remote_priority = self.remotes.get(remote).map_or(1, |r| r.candidate.priority());
         let priority = self.priority(local_priority, remote_priority);
-        // A later check on the same pair has nothing left to find out.
-        if let Some(current) = self.checklists.get(id).and_then(|p| p.check)
-            && !self.checklists.get(id).is_some_and(|p| p.nominating)
-        {
-            self.transactions.cancel(&current);
-        }
         let controlling = self.role.is_controlling();
-        let Some(pair) = self.checklists.get_mut(id) else { return };
         // §7.2.5.3.2 and §7.2.5.3.3.
-        pair.state = PairState::Succeeded;
-        pair.valid = Some(ValidPair { local, priority });
-        pair.server_errors = 0;
+        self.checklists.set_state(id, PairState::Succeeded);
+        let Some(pair) = self.checklists.get_mut(id) else { return };
+        pair.valid = Some(ValidPair { local, priority, confirmed: now });
+        pair.repeats = 0;
         // §7.2.5.3.4: the nomination is ours, or one that the peer made while our check was on its way (§7.3.1.5).
         let nominated = if controlling {
-            nominates && transaction.role == crate::Role::Controlling
+            nominates && transaction.role == Role::Controlling
         } else {
             pair.nominate_when_valid
         };
+        // A later check of the same pair has nothing left to find out, unless it nominates.
         if !pair.nominating {
+            if let Some(current) = pair.check.take() {
+                self.transactions.cancel(&current);
+            }
             self.checklists.untrigger(id);
         }
         self.checklists.unfreeze(foundation);
@@ -112,7 +117,7 @@ impl Session {
         }
         self.consent_confirmed(id, now);
         if nominated {
-            self.nominated(id, now, fx);
+            self.nominated(id, fx);
         }
     }
 
@@ -124,7 +129,8 @@ impl Session {
             return Some(known);
         }
         let peer = self.remotes.get(remote)?.candidate.address().ip();
-        let learned = self.locals.add_peer_reflexive(base, mapped, peer);
+        let room = self.locals.peer_reflexive() < usize::from(self.config.limits.peer_reflexive);
+        let learned = if room { self.locals.add_peer_reflexive(base, mapped, peer) } else { None };
         // Without room for another candidate the base stands in: the path works all the same.
         learned.or_else(|| self.checklists.get(id).map(|p| p.local))
     }
@@ -146,30 +152,53 @@ impl Session {
                 if self.role.rejected(transaction.role, tie_breaker) {
                     self.announce_role(fx);
                 }
-                self.check_again(id);
+                if self.may_repeat(id, MAX_ROLE_CONFLICTS) {
+                    self.check_again(id);
+                } else {
+                    self.check_failed(id, nominates, now, fx);
+                }
             }
-            500..=599 if self.count_server_error(id) => self.check_again(id),
-            _ if nominates => self.nomination_failed(id, now, fx),
-            _ => self.pair_failed(id, now, fx),
+            500..=599 if self.may_repeat(id, MAX_SERVER_ERRORS) => self.check_again(id),
+            _ => self.check_failed(id, nominates, now, fx),
         }
     }
 
     /// The pair is Waiting and on the triggered-check queue. A valid pair stays valid.
     fn check_again(&mut self, id: PairId) {
         let Some(pair) = self.checklists.get_mut(id) else { return };
-        if let Some(current) = pair.check.take() {
+        let (component, nominating, valid) = (pair.component, pair.nominating, pair.valid.is_some());
+        // §8.1.2: nothing is checked any more for a component that is concluded.
+        if self.is_concluded(component) {
+            self.checklists.set_state(id, if valid { PairState::Succeeded } else { PairState::Failed });
+            return;
+        }
+        if let Some(pair) = self.checklists.get_mut(id)
+            && let Some(current) = pair.check.take()
+        {
             self.transactions.cancel(&current);
         }
-        if !pair.nominating {
-            pair.state = PairState::Waiting;
+        if !nominating {
+            self.checklists.set_state(id, PairState::Waiting);
         }
         self.checklists.trigger(id);
     }
 
-    fn count_server_error(&mut self, id: PairId) -> bool {
+    /// Whether the check of a pair is repeated once more after an error response.
+    fn may_repeat(&mut self, id: PairId, limit: u8) -> bool {
         let Some(pair) = self.checklists.get_mut(id) else { return false };
-        pair.server_errors = pair.server_errors.saturating_add(1);
-        pair.server_errors <= MAX_SERVER_ERRORS
+        pair.repeats = pair.repeats.saturating_add(1);
+        pair.repeats <= limit
+    }
+
+    /// §7.2.5.2: a check failed, the current one of a pair or an older one. `nominates` says that it is the current one and
+    /// carried USE-CANDIDATE; it counts as a nomination (§7.2.5.3.4) if it repeated the check of a valid pair, not if every
+    /// check carries it.
+    fn check_failed(&mut self, id: PairId, nominates: bool, now: Time, fx: &mut Effects) {
+        if nominates && self.checklists.get(id).is_some_and(|p| p.nominating) {
+            self.nomination_failed(id, now, fx);
+        } else {
+            self.pair_failed(id, now, fx);
+        }
     }
 
     /// No answer came (§7.2.5.2.3).
@@ -188,11 +217,7 @@ impl Session {
             return;
         }
         p.check = None;
-        if nominates && p.nominating {
-            self.nomination_failed(pair, now, fx);
-        } else if p.state == PairState::InProgress {
-            self.pair_failed(pair, now, fx);
-        }
+        self.check_failed(pair, nominates, now, fx);
     }
 
     /// The last check of a pair that was cancelled is over. When the component has been concluded, nothing more is expected
@@ -200,7 +225,7 @@ impl Session {
     fn remove_if_done(&mut self, id: PairId) {
         let Some(pair) = self.checklists.get(id) else { return };
         let idle = pair.valid.is_none() && !pair.queued && pair.check.is_none();
-        let was_cancelled = pair.state == PairState::InProgress;
+        let was_cancelled = pair.state() == PairState::InProgress;
         if !idle || self.transactions.is_open_for(id) {
             return;
         }
@@ -221,35 +246,33 @@ impl Session {
 
     /// §7.2.5.2: the pair is Failed. Changes no other pair.
     pub(super) fn pair_failed(&mut self, id: PairId, now: Time, fx: &mut Effects) {
-        let Some(pair) = self.checklists.get_mut(id) else { return };
+        let Some(pair) = self.checklists.get(id) else { return };
         // A pair that is valid by another check, and lives, is not undone by one that got lost.
-        let alive = pair.valid.is_some()
-            && pair
-                .stats
-                .as_ref()
-                .and_then(|s| s.last_response)
-                .is_some_and(|t| now.saturating_since(t) < STALE);
+        let alive = pair.valid.is_some_and(|v| now.saturating_since(v.confirmed) < STALE);
         if alive && !pair.nominating {
-            pair.state = PairState::Succeeded;
+            self.checklists.set_state(id, PairState::Succeeded);
             return;
         }
         self.path_died(id, now, fx);
     }
 
-    /// A pair is over, valid or not.
+    /// A pair is over, valid or not. That the peer nominated it is remembered, in case that it comes back.
     pub(super) fn path_died(&mut self, id: PairId, now: Time, fx: &mut Effects) {
+        self.checklists.set_state(id, PairState::Failed);
         let Some(pair) = self.checklists.get_mut(id) else { return };
-        pair.state = PairState::Failed;
-        pair.valid = None;
+        let was_valid = pair.valid.take().is_some();
         pair.nominated = false;
         pair.nominating = false;
-        pair.nominate_when_valid = false;
         let component = pair.component;
         if let Some(check) = pair.check.take() {
             self.transactions.cancel(&check);
         }
         self.checklists.untrigger(id);
-        self.deselect(component, id, now, fx);
+        let other_in_use = self.component(component).is_some_and(|c| c.selected.is_some_and(|s| s != id));
+        if was_valid && !other_in_use {
+            self.prove_others(component, now);
+        }
+        self.deselect(component, id, fx);
         // The settle window begins anew with the next valid pair.
         if self.best_valid(component).is_none()
             && let Some(state) = self.component_mut(component)

@@ -15,7 +15,7 @@ use crate::transaction::{Due, Request};
 use super::Session;
 
 impl Session {
-    /// Retransmissions and transactions that are over.
+    /// Retransmissions that are due, transactions and consent that are over.
     pub(super) fn expire(&mut self, now: Time, fx: &mut Effects) {
         while let Some(due) = self.transactions.next_due(now) {
             match due {
@@ -23,6 +23,7 @@ impl Session {
                 Due::Expired(id, transaction) => self.check_expired(&id, &transaction, now, fx),
             }
         }
+        self.expire_consent(now, fx);
     }
 
     fn retransmit(&mut self, packet: Outgoing, pair: PairId, fx: &mut Effects) {
@@ -57,20 +58,13 @@ impl Session {
 
     /// Whether a check waits for its turn.
     pub(super) fn has_checks_to_send(&self) -> bool {
-        self.patience_ends.is_some() && self.checklists.has_work(|s| self.may_send(s))
-    }
-
-    /// Checks of a stream need the peer's credentials.
-    fn may_send(&self, stream: usize) -> bool {
-        self.streams.get(stream).is_some_and(|s| s.has_peer)
+        self.checklists.has_work()
     }
 
     /// The next pair's check, if there is one.
     fn begin_next_check(&mut self, now: Time, fx: &mut Effects) -> bool {
         loop {
-            let streams = &self.streams;
-            let ready = |s: usize| streams.get(s).is_some_and(|s: &super::Stream| s.has_peer);
-            let Some(id) = self.checklists.next(ready) else { return false };
+            let Some(id) = self.checklists.next() else { return false };
             if self.may_check(id) {
                 self.begin_check(id, now, fx);
                 return true;
@@ -95,13 +89,15 @@ impl Session {
         fx.counters.checks_sent = fx.counters.checks_sent.saturating_add(1);
         fx.send(packet);
         if let Some(pair) = self.checklists.get_mut(id) {
-            pair.check = Some(transaction);
+            if let Some(previous) = pair.check.replace(transaction) {
+                self.transactions.cancel(&previous);
+            }
             let stats = pair.stats_mut();
             stats.requests_sent = stats.requests_sent.saturating_add(1);
-            // A nomination repeats the check of a valid pair, which stays Succeeded meanwhile (§8.1.1).
-            if pair.state != PairState::Succeeded {
-                pair.state = PairState::InProgress;
-            }
+        }
+        // A nomination repeats the check of a valid pair, which stays Succeeded meanwhile (§8.1.1).
+        if self.checklists.get(id).is_some_and(|p| p.state() != PairState::Succeeded) {
+            self.checklists.set_state(id, PairState::InProgress);
         }
     }
 
@@ -113,7 +109,7 @@ impl Session {
         Some(Outgoing {
             socket: base.socket,
             src_ip: Some(base.address.ip()),
-            destination: remote.candidate.address(),
+            destination: remote.destination(base.address),
             wire: Wire::Check {
                 id: fx.random.transaction_id(),
                 stream: pair.component.stream,

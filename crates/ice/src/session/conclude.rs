@@ -11,13 +11,13 @@ use crate::gather::Gatherer;
 use crate::ids::StreamId;
 use crate::stats::PairState;
 
-use super::Session;
+use super::{Session, Stream};
 
 impl Session {
     /// The state of every checklist.
     pub(super) fn conclude(&mut self, now: Time, fx: &mut Effects) {
         for at in 0..self.streams.len() {
-            let stream = StreamId(u16::try_from(at).unwrap_or(u16::MAX));
+            let stream = stream_id(at);
             let Some(state) = self.checklists.list(stream).map(|l| l.state) else { continue };
             let next = match state {
                 ChecklistState::Failed => state,
@@ -38,15 +38,16 @@ impl Session {
         }
     }
 
-    /// §6.1.2.2: components that only one side has do not count; known once the peer's candidates are complete.
-    pub(super) fn effective_components(&self, stream: usize, now: Time) -> usize {
-        let Some(state) = self.streams.get(stream) else { return 0 };
-        let own = state.components.len();
-        if !state.remote_ended && !self.is_patience_over(now) {
-            return own;
-        }
-        let highest = self.remotes.highest_component(StreamId(u16::try_from(stream).unwrap_or(u16::MAX)));
-        if highest == 0 { own } else { own.min(usize::from(highest)) }
+    /// §6.1.2.2: components that only one side has candidates for do not count; known once that side's candidates are
+    /// complete.
+    pub(super) fn effective_components(&self, at: usize, now: Time) -> usize {
+        let Some(state) = self.streams.get(at) else { return 0 };
+        let (stream, all) = (stream_id(at), state.components.len());
+        let effective = |highest: u16| if highest == 0 { all } else { all.min(usize::from(highest)) };
+        let own = if self.local_ended() { effective(self.locals.highest_component(stream)) } else { all };
+        let peer_ended = state.remote_ended || is_patience_over(state, now);
+        let peers = if peer_ended { effective(self.remotes.highest_component(stream)) } else { all };
+        own.min(peers)
     }
 
     /// Every component that counts has its selected pair.
@@ -57,29 +58,28 @@ impl Session {
     }
 
     /// §7.2.5.4 with the delay of RFC 8863 §4: all pairs are done, some component has no valid one, no candidate can come,
-    /// and the peer had its time to bring up one that we do not know of.
+    /// and the peer had its time to bring up one that we do not know of. That time counts for the end of its candidates too
+    /// (RFC 8863 §5).
     fn has_failed(&self, at: usize, now: Time) -> bool {
-        let stream = StreamId(u16::try_from(at).unwrap_or(u16::MAX));
-        if !self.is_patience_over(now) || !self.local_ended() {
+        if !self.streams.get(at).is_some_and(|s| is_patience_over(s, now)) || !self.local_ended() {
             return false;
         }
         let done = |s: PairState| matches!(s, PairState::Failed | PairState::Succeeded);
-        if !self.checklists.in_order(stream).all(|(_, p)| done(p.state)) {
+        if !self.checklists.in_order(stream_id(at)).all(|(_, p)| done(p.state())) {
             return false;
         }
         let mut components = self.components_of(at).take(self.effective_components(at, now));
         components.any(|c| self.best_valid(c).is_none())
     }
 
-    /// RFC 8863 §4: the time for checks that the peer may still start is over. It has not begun without the peer's
-    /// credentials.
-    fn is_patience_over(&self, now: Time) -> bool {
-        self.patience_ends.is_some_and(|end| now >= end)
+    /// Whether RFC 8863 §4 lets a checklist fail.
+    pub(super) fn may_fail(&self, stream: StreamId, now: Time) -> bool {
+        self.stream(stream).is_some_and(|s| is_patience_over(s, now))
     }
 
     /// When patience ends, if that can change anything.
     pub(super) fn next_patience(&self, now: Time) -> Option<Time> {
-        self.patience_ends.filter(|&end| now < end)
+        self.streams.iter().filter_map(|s| s.patience_ends).filter(|&end| now < end).min()
     }
 
     /// The state of the whole, and what follows from it.
@@ -102,19 +102,15 @@ impl Session {
         if matches!(self.state, Failed | Closed) {
             return self.state;
         }
-        let state = |at: usize| {
-            self.checklists.list(StreamId(u16::try_from(at).unwrap_or(u16::MAX))).map(|l| l.state)
-        };
+        let state = |at: usize| self.checklists.list(stream_id(at)).map(|l| l.state);
         let mut live =
             (0..self.streams.len()).filter(|&at| state(at) != Some(ChecklistState::Failed)).peekable();
+        // §6.1.3: Failed if all are. With some of them the session goes on, but never to Completed.
         if live.peek().is_none() {
             return Failed;
         }
-        let (mut completed, mut connected) = (true, true);
-        for at in live {
-            completed &= state(at) == Some(ChecklistState::Completed);
-            connected &= self.has_paths(at, now);
-        }
+        let completed = (0..self.streams.len()).all(|at| state(at) == Some(ChecklistState::Completed));
+        let connected = live.all(|at| self.has_paths(at, now));
         let was_connected = matches!(self.state, Connected | Completed | Disconnected);
         if connected && self.is_stale(now) {
             Disconnected
@@ -124,7 +120,7 @@ impl Session {
             Connected
         } else if was_connected {
             Disconnected
-        } else if self.patience_ends.is_some() && self.remotes.iter().next().is_some() {
+        } else if self.streams.iter().any(Stream::has_peer) && self.remotes.iter().next().is_some() {
             Checking
         } else {
             New
@@ -143,6 +139,16 @@ impl Session {
         let mut all = self.streams.iter().flat_map(|s| &s.components);
         self.config.consent && all.any(|c| c.path.is_some() && c.consent.is_some_and(|c| c.is_stale(now)))
     }
+}
+
+/// RFC 8863 §4: the time for checks that the peer may still start is over. It has not begun without the peer's
+/// credentials.
+fn is_patience_over(stream: &Stream, now: Time) -> bool {
+    stream.patience_ends.is_some_and(|end| now >= end)
+}
+
+fn stream_id(at: usize) -> StreamId {
+    StreamId(u16::try_from(at).unwrap_or(u16::MAX))
 }
 
 /// At most ten unsigned errors a second (our own rule), so that strangers cannot make us a reflector.

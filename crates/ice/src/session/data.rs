@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 
 use floe_stun::Time;
 
-use crate::checklist::Pair;
+use crate::checklist::ChecklistState;
 use crate::consent::{Consent, EXPIRY, INTERVAL};
 use crate::effects::Effects;
 use crate::error::SendError;
@@ -14,10 +14,21 @@ use crate::ids::{Component, PairId};
 use crate::locals::BaseId;
 use crate::message::{Outgoing, Wire};
 use crate::path::SendPath;
+use crate::remotes::identity;
 use crate::stats::PairState;
 use crate::transaction::Request;
 
 use super::Session;
+
+/// The ends of a path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PathEnds {
+    base: BaseId,
+    /// The remote candidate.
+    peer: SocketAddr,
+    /// Where to send to.
+    destination: SocketAddr,
+}
 
 /// What came and went on the path of a component since it became its path.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,7 +46,7 @@ impl Session {
             for component in self.components_of(at) {
                 self.update_path(component, now, fx);
                 if self.config.consent {
-                    self.maintain_consent(component, now, fx);
+                    self.check_consent(component, now, fx);
                 } else {
                     self.keep_alive(component, now, fx);
                 }
@@ -51,56 +62,67 @@ impl Session {
         }
         self.flush_traffic(component);
         let consent = wanted.map(|pair| {
-            let proved = self.last_response(pair).unwrap_or(now);
+            let proved = self.checklists.get(pair).and_then(|p| p.valid).map_or(now, |v| v.confirmed);
             let jittered = fx.random.jitter(INTERVAL);
             Consent::new(pair, proved, now, jittered)
         });
-        let peer = wanted.and_then(|pair| self.ends_of(pair));
+        let ends = wanted.and_then(|pair| self.ends_of(pair));
         let Some(state) = self.component_mut(component) else { return };
         state.path = wanted;
-        state.path_ends = peer;
+        state.path_ends = ends;
         state.epoch = state.epoch.wrapping_add(1);
         state.consent = consent;
+        state.consent_lost &= wanted.is_none();
         state.last_sent = now;
         fx.event(Event::PathChanged(component));
     }
 
-    /// §12.1: the selected pair; before there is one, the best valid pair once every component of the stream has one.
+    /// §12.1: the selected pair; before there is one, the best valid pair once every component of the stream has one. None
+    /// if the checklist Failed: then no component of the stream sends.
     fn wanted_path(&self, component: Component, now: Time) -> Option<PairId> {
-        let stream = usize::from(component.stream.0);
+        if self.checklists.list(component.stream)?.state == ChecklistState::Failed {
+            return None;
+        }
         if let Some(selected) = self.component(component)?.selected {
             return Some(selected);
         }
-        let mut components = self.components_of(stream).take(self.effective_components(stream, now));
-        if !components
-            .all(|c| self.component(c).is_some_and(|s| s.selected.is_some()) || self.best_valid(c).is_some())
-        {
+        let stream = usize::from(component.stream.0);
+        let has_pair = |c: Component| self.is_concluded(c) || self.best_valid(c).is_some();
+        if !self.components_of(stream).take(self.effective_components(stream, now)).all(has_pair) {
             return None;
         }
-        // RFC 7675 §5.1: without an answer in the last 30 seconds there is no consent.
-        let best = self.best_valid(component)?;
-        let fresh = self.last_response(best).is_some_and(|t| now.saturating_since(t) < EXPIRY);
-        (fresh || !self.config.consent).then_some(best)
+        self.best_valid(component).filter(|&best| self.has_consent(best, now))
     }
 
-    fn last_response(&self, pair: PairId) -> Option<Time> {
-        self.checklists.get(pair)?.stats.as_ref()?.last_response
+    /// RFC 7675 §5: the peer consented to receive on this pair, not longer ago than consent lasts.
+    pub(super) fn has_consent(&self, pair: PairId, now: Time) -> bool {
+        let valid = self.checklists.get(pair).and_then(|p| p.valid);
+        valid.is_some_and(|v| !self.config.consent || now.saturating_since(v.confirmed) < EXPIRY)
     }
 
-    fn ends_of(&self, pair: PairId) -> Option<(BaseId, SocketAddr)> {
+    fn ends_of(&self, pair: PairId) -> Option<PathEnds> {
         let pair = self.checklists.get(pair)?;
-        Some((pair.base, self.remotes.get(pair.remote)?.candidate.address()))
+        let remote = self.remotes.get(pair.remote)?;
+        let destination = remote.destination(self.locals.base(pair.base)?.address);
+        Some(PathEnds { base: pair.base, peer: identity(remote.candidate.address()), destination })
     }
 
     // --- consent (RFC 7675 §5.1) --------------------------------------------------------------------------------
 
-    fn maintain_consent(&mut self, component: Component, now: Time, fx: &mut Effects) {
-        let Some(consent) = self.component(component).and_then(|c| c.consent) else { return };
-        if consent.is_expired(now) {
-            self.consent_lost(consent.pair, ConsentLoss::Expired, now, fx);
-            self.update_path(component, now, fx);
-            return;
+    /// Consent that is over.
+    pub(super) fn expire_consent(&mut self, now: Time, fx: &mut Effects) {
+        for at in 0..self.streams.len() {
+            for component in self.components_of(at) {
+                let consent = self.component(component).and_then(|c| c.consent);
+                if let Some(consent) = consent.filter(|c| self.config.consent && c.is_expired(now)) {
+                    self.consent_lost(consent.pair, ConsentLoss::Expired, now, fx);
+                }
+            }
         }
+    }
+
+    fn check_consent(&mut self, component: Component, now: Time, fx: &mut Effects) {
+        let Some(consent) = self.component(component).and_then(|c| c.consent) else { return };
         if !consent.is_check_due(now) || !fx.has_room() {
             return;
         }
@@ -120,66 +142,71 @@ impl Session {
     }
 
     /// An authenticated success on this pair.
-    pub(super) fn consent_confirmed(&mut self, pair: PairId, now: Time) {
-        let Some(component) = self.checklists.get(pair).map(|p| p.component) else { return };
+    pub(super) fn consent_confirmed(&mut self, id: PairId, now: Time) {
+        let Some(pair) = self.checklists.get_mut(id) else { return };
+        if let Some(valid) = &mut pair.valid {
+            valid.confirmed = valid.confirmed.max(now);
+        }
+        let component = pair.component;
         if let Some(consent) = self.component_mut(component).and_then(|c| c.consent.as_mut())
-            && consent.pair == pair
+            && consent.pair == id
         {
             consent.confirm(now);
         }
     }
 
-    /// Nothing may be sent on this pair any more.
-    pub(super) fn consent_lost(&mut self, pair: PairId, loss: ConsentLoss, now: Time, fx: &mut Effects) {
-        let Some(component) = self.checklists.get(pair).map(|p| p.component) else { return };
+    /// Nothing may be sent on this pair any more, and these credentials are not used on it again (RFC 7675 §5.1): what is
+    /// outstanding is discarded, and no check of the peer revives it.
+    pub(super) fn consent_lost(&mut self, id: PairId, loss: ConsentLoss, now: Time, fx: &mut Effects) {
+        let Some(component) = self.checklists.get(id).map(|p| p.component) else { return };
         if let Some(state) = self.component_mut(component)
-            && state.path == Some(pair)
+            && state.path == Some(id)
         {
             state.consent_lost = true;
             fx.event(Event::ConsentLost { component, loss });
         }
-        self.path_died(pair, now, fx);
+        self.path_died(id, now, fx);
+        self.transactions.retain(|pair| pair != id);
+        if let Some(pair) = self.checklists.get_mut(id) {
+            pair.barred = true;
+        }
+    }
+
+    /// A valid pair of a component is gone. Another one whose latest answer is older than consent lasts may be as dead, and is
+    /// not used unproved (RFC 7675 §5.1).
+    pub(super) fn prove_others(&mut self, component: Component, now: Time) {
+        let others: Vec<PairId> = self
+            .checklists
+            .in_order(component.stream)
+            .filter(|(_, p)| p.component == component && p.valid.is_some() && !p.nominating)
+            .map(|(id, _)| id)
+            .collect();
+        for id in others {
+            if !self.has_consent(id, now) {
+                self.prove_again(id);
+            }
+        }
+    }
+
+    /// Back to Waiting, and checked as soon as Ta allows; nominated pairs are nominated again with its success.
+    pub(super) fn prove_again(&mut self, id: PairId) {
+        let controlled = !self.role.is_controlling();
+        let Some(pair) = self.checklists.get_mut(id) else { return };
+        pair.valid = None;
+        pair.nominate_when_valid |= core::mem::take(&mut pair.nominated) && controlled;
+        self.checklists.set_state(id, PairState::Waiting);
+        self.checklists.trigger(id);
     }
 
     /// A pair that was selected, or about to be, is gone; the best other nominated one takes over.
-    pub(super) fn deselect(&mut self, component: Component, pair: PairId, now: Time, fx: &mut Effects) {
+    pub(super) fn deselect(&mut self, component: Component, pair: PairId, fx: &mut Effects) {
         let Some(state) = self.component_mut(component) else { return };
         if state.nominating == Some(pair) {
             state.nominating = None;
         }
-        let was_selected = state.selected == Some(pair);
-        if was_selected {
+        if state.selected == Some(pair) {
             state.selected = None;
-            state.consent_lost = true;
-        }
-        if was_selected || state.path == Some(pair) {
-            self.prove_again(component, now);
-        }
-        if was_selected {
-            self.select(component, now, fx);
-        }
-    }
-
-    /// Other valid pairs of a component that lost its path: those that gave no answer for as long as consent lasts may be as
-    /// dead, so they are checked again before anything relies on them.
-    fn prove_again(&mut self, component: Component, now: Time) {
-        let controlling = self.role.is_controlling();
-        let stale = |p: &Pair| {
-            let last = p.stats.as_ref().and_then(|s| s.last_response);
-            p.component == component
-                && p.valid.is_some()
-                && last.is_none_or(|t| now.saturating_since(t) >= EXPIRY)
-        };
-        let pairs: Vec<PairId> =
-            self.checklists.in_order(component.stream).filter(|(_, p)| stale(p)).map(|(id, _)| id).collect();
-        for id in pairs {
-            if let Some(pair) = self.checklists.get_mut(id) {
-                pair.valid = None;
-                pair.nominate_when_valid = pair.nominated && !controlling;
-                pair.nominated = false;
-                pair.state = PairState::Waiting;
-            }
-            self.checklists.trigger(id);
+            self.select(component, fx);
         }
     }
 
@@ -191,7 +218,7 @@ impl Session {
         if now < last.saturating_add(self.config.keepalive) || !fx.has_room() {
             return;
         }
-        let Some((base, destination)) = self.ends_of(pair) else { return };
+        let Some(PathEnds { base, destination, .. }) = self.ends_of(pair) else { return };
         let Some(base) = self.locals.base(base) else { return };
         let wire = Wire::Keepalive { id: fx.random.transaction_id() };
         fx.send(Outgoing { socket: base.socket, src_ip: Some(base.address.ip()), destination, wire });
@@ -215,7 +242,7 @@ impl Session {
     pub(crate) fn send_path(&self, component: Component) -> Result<SendPath, SendError> {
         let state = self.component(component).ok_or(SendError::UnknownComponent)?;
         let none = if state.consent_lost { SendError::NoConsent } else { SendError::NotConnected };
-        let (base, destination) = state.path_ends.ok_or(none)?;
+        let PathEnds { base, destination, .. } = state.path_ends.ok_or(none)?;
         let base = self.locals.base(base).ok_or(none)?;
         Ok(SendPath {
             component,
@@ -247,7 +274,7 @@ impl Session {
         let component = self.locals.base(base)?.component;
         let state = self.component_mut(component)?;
         // The path in use needs no look-up.
-        if state.path_ends == Some((base, source)) {
+        if state.path_ends.is_some_and(|ends| ends.base == base && ends.peer == identity(source)) {
             state.traffic.packets_received = state.traffic.packets_received.saturating_add(1);
             state.traffic.bytes_received = state.traffic.bytes_received.saturating_add(len as u64);
             return Some(component);

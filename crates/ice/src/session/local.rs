@@ -1,15 +1,17 @@
 //! Our candidates, as they are found (RFC 8445 §5.1.1) and given to signalling (RFC 8838 §9).
 
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use floe_stun::Time;
 
 use crate::candidate::is_usable;
+use crate::checklist::Pair;
 use crate::effects::Effects;
 use crate::error::AgentError;
 use crate::event::{Event, GatheringState};
 use crate::gather::{Found, Gatherer, HostCandidate};
-use crate::ids::{Component, LocalId, SocketId};
+use crate::ids::{Component, LocalId, PairId, SocketId};
 use crate::locals::BaseId;
 
 use super::Session;
@@ -21,7 +23,6 @@ impl Session {
         component: Component,
         socket: SocketId,
         (address, host): (SocketAddr, HostCandidate),
-        now: Time,
         fx: &mut Effects,
     ) -> Result<LocalId, AgentError> {
         self.component(component).ok_or(AgentError::UnknownComponent)?;
@@ -37,21 +38,21 @@ impl Session {
             HostCandidate::Plain | HostCandidate::Hidden => self.locals.add_host(base),
         };
         let id = id.ok_or(AgentError::TooManyCandidates)?;
-        self.announce_local(id, base, now, fx);
+        self.announce_local(id, base, fx);
         Ok(id)
     }
 
     /// Takes over what gathering found since the last time.
-    pub(crate) fn take_found(&mut self, gatherer: &mut Gatherer, now: Time, fx: &mut Effects) {
+    pub(crate) fn take_found(&mut self, gatherer: &mut Gatherer, fx: &mut Effects) {
         while let Some(found) = gatherer.poll_found() {
             match found {
                 Found::Base { component, socket, address, rank, host } => {
-                    self.base_found(component, socket, address, (rank, host), now, fx);
+                    self.base_found(component, socket, address, (rank, host), fx);
                 }
                 Found::Reflexive { socket, address, reflexive } => {
                     let Some(base) = self.locals.find_base(socket, Some(address.ip())) else { continue };
                     if let Some(id) = self.locals.add_reflexive(base, &reflexive) {
-                        self.announce_local(id, base, now, fx);
+                        self.announce_local(id, base, fx);
                     }
                 }
             }
@@ -72,7 +73,6 @@ impl Session {
         socket: SocketId,
         address: SocketAddr,
         (rank, host): (u8, HostCandidate),
-        now: Time,
         fx: &mut Effects,
     ) {
         let Some(base) = self.locals.add_ranked_base(component, socket, address, rank) else { return };
@@ -82,35 +82,35 @@ impl Session {
             HostCandidate::Hidden => None,
         };
         if let Some(id) = id {
-            self.announce_local(id, base, now, fx);
+            self.announce_local(id, base, fx);
         }
     }
 
     /// RFC 8838 §10: only candidates given to signalling are paired. Queueing the event is giving: whoever does not poll
     /// delays his own signalling, and a peer that gets a check before the candidate learns it from the check.
-    fn announce_local(&mut self, id: LocalId, base: BaseId, now: Time, fx: &mut Effects) {
+    fn announce_local(&mut self, id: LocalId, base: BaseId, fx: &mut Effects) {
         fx.event(Event::LocalCandidate(id));
-        let was_paired = self.locals.base(base).is_some_and(|b| b.representative.is_some());
-        self.locals.signal(id);
-        // A reflexive candidate is replaced by its base (§6.1.2.4), which has its pairs already.
-        if !was_paired {
-            self.pair_base(base, now, fx);
+        // A reflexive candidate is replaced by its base (§6.1.2.4); with a higher priority than the candidates of the base so
+        // far it is the pair of those that is redundant.
+        if self.locals.signal(id) {
+            self.pair_base(base, fx);
         }
     }
 
-    /// The driver lost a socket: what uses it is over.
+    /// The driver lost a socket: what uses it is over, and no answer to what it sent can come.
     pub(crate) fn socket_failed(&mut self, socket: SocketId, now: Time, fx: &mut Effects) {
-        let lost: alloc::vec::Vec<BaseId> =
+        let lost: Vec<BaseId> =
             self.locals.bases().filter(|(_, b)| b.socket == socket && !b.dead).map(|(id, _)| id).collect();
-        for base in lost {
+        for &base in &lost {
             if let Some(base) = self.locals.base_mut(base) {
                 base.dead = true;
             }
-            let pairs: alloc::vec::Vec<_> =
-                self.checklists.all().filter(|(_, p)| p.base == base).map(|(id, _)| id).collect();
-            for pair in pairs {
-                self.path_died(pair, now, fx);
-            }
+        }
+        let uses = |p: &Pair| lost.contains(&p.base);
+        let pairs: Vec<PairId> = self.checklists.all().filter(|(_, p)| uses(p)).map(|(id, _)| id).collect();
+        self.transactions.retain(|pair| !pairs.contains(&pair));
+        for pair in pairs {
+            self.path_died(pair, now, fx);
         }
     }
 

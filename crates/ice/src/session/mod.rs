@@ -24,10 +24,10 @@ mod pairing;
 mod peer;
 mod query;
 mod seen;
+#[cfg(test)]
+mod tests;
 
 use alloc::vec::Vec;
-use core::net::SocketAddr;
-
 use floe_stun::Time;
 
 use crate::candidate::Credentials;
@@ -40,13 +40,13 @@ use crate::gather::Gatherer;
 use crate::hash::Keyed;
 use crate::ids::{Component, ComponentId, PairId, StreamId};
 use crate::keys::Keyring;
-use crate::locals::{BaseId, Locals};
+use crate::locals::Locals;
 use crate::pacer::Pacer;
 use crate::remotes::Remotes;
 use crate::role::RoleState;
 use crate::transaction::Transactions;
 
-use data::Traffic;
+use data::{PathEnds, Traffic};
 use early::EarlyChecks;
 use seen::SeenRequests;
 
@@ -67,12 +67,13 @@ pub(crate) struct ComponentState {
     /// Counts the changes of the path.
     epoch: u32,
     consent: Option<Consent>,
-    /// Base and remote address of the path.
-    path_ends: Option<(BaseId, SocketAddr)>,
+    path_ends: Option<PathEnds>,
     /// What went over the path, until it goes to the statistics of the pair.
     traffic: Traffic,
-    /// Consent on a path ended and no pair was nominated since.
+    /// Consent on the path ended and there is no other one since.
     consent_lost: bool,
+    /// There was a selected pair.
+    was_selected: bool,
     /// When something was sent last on the path, for keepalives (§11).
     last_sent: Time,
 }
@@ -80,11 +81,18 @@ pub(crate) struct ComponentState {
 /// What a session knows of one stream, beside its checklist.
 #[derive(Clone, Debug)]
 pub(crate) struct Stream {
-    /// The peer's credentials are known.
-    has_peer: bool,
+    /// When PAC ends (RFC 8863 §4); it began when the peer's credentials became known.
+    patience_ends: Option<Time>,
     /// The peer announced the end of its candidates.
     remote_ended: bool,
     components: Vec<ComponentState>,
+}
+
+impl Stream {
+    /// The peer's credentials are known: checks can be sent.
+    fn has_peer(&self) -> bool {
+        self.patience_ends.is_some()
+    }
 }
 
 /// The session.
@@ -104,8 +112,6 @@ pub(crate) struct Session {
     early: EarlyChecks,
     seen: SeenRequests,
     local_gathering: GatheringState,
-    /// When PAC ends (RFC 8863 §4), once it began.
-    patience_ends: Option<Time>,
     state: ConnectionState,
     unauthenticated: conclude::RateLimit,
 }
@@ -125,10 +131,11 @@ impl Session {
             path_ends: None,
             traffic: Traffic::default(),
             consent_lost: false,
+            was_selected: false,
             last_sent: now,
         };
         let stream = |&n: &u16| Stream {
-            has_peer: false,
+            patience_ends: None,
             remote_ended: false,
             components: (0..n).map(|_| component()).collect(),
         };
@@ -149,7 +156,6 @@ impl Session {
             early: EarlyChecks::default(),
             seen: SeenRequests::default(),
             local_gathering: GatheringState::New,
-            patience_ends: None,
             state: ConnectionState::New,
             unauthenticated: conclude::RateLimit::default(),
             config,
@@ -162,11 +168,12 @@ impl Session {
     /// 1. expire: transactions and consent that are over, retransmissions that are due
     /// 2. nominate: a valid pair whose time has come
     /// 3. schedule: what Ta allows, thawing on the way (§6.1.4.2)
-    /// 4. conclude: checklist states, the path of every component
-    /// 5. announce: the state of the whole
+    /// 4. conclude: checklist states
+    /// 5. the path of every component, and what consent or keepalives have to send on it
+    /// 6. announce: the state of the whole
     pub(crate) fn settle(&mut self, gatherer: &mut Gatherer, now: Time, fx: &mut Effects) {
         self.expire(now, fx);
-        self.nominate(now, fx);
+        self.nominate(now);
         self.schedule(gatherer, now, fx);
         self.conclude(now, fx);
         self.maintain_paths(now, fx);
@@ -180,14 +187,14 @@ impl Session {
         if turn_waits(self, gatherer) {
             next = next.min(self.pacer.next());
         }
-        next = next.min(self.next_nomination().unwrap_or(Time::MAX));
+        next = next.min(self.next_nomination(now).unwrap_or(Time::MAX));
         next = next.min(self.next_patience(now).unwrap_or(Time::MAX));
         next = next.min(self.next_path_timeout(now).unwrap_or(Time::MAX));
         match next {
             Time::MAX => None,
-            next if next > now => Some(next),
-            // It is due, and waits for something else, such as room in the queue of packets.
-            _ => Some(now.saturating_add(RETRY)),
+            // What is due and was not done waits for room in the queue of packets.
+            due if due <= now => Some(now.saturating_add(ROOM_WAIT)),
+            due => Some(due),
         }
     }
 
@@ -245,9 +252,7 @@ impl Session {
     /// RFC 8445 §7.3.1.1: another role, and so other priorities of all pairs.
     fn announce_role(&mut self, fx: &mut Effects) {
         self.reprioritise();
-        if !self.role.is_controlling() {
-            self.stop_nominating();
-        }
+        self.forget_nominations();
         fx.event(Event::RoleChanged(self.role.role()));
     }
 
@@ -259,8 +264,8 @@ impl Session {
     }
 }
 
-/// When to look again after what is due and cannot be done yet.
-const RETRY: core::time::Duration = core::time::Duration::from_millis(5);
+/// How soon to look again whether the driver polled.
+const ROOM_WAIT: core::time::Duration = core::time::Duration::from_millis(10);
 
 /// Whether a new transaction waits for its turn at the pace of Ta.
 fn turn_waits(session: &Session, gatherer: &Gatherer) -> bool {

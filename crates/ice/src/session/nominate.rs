@@ -15,36 +15,29 @@ use crate::stats::PairState;
 use super::Session;
 
 impl Session {
-    /// Regular nomination: of each component that has a valid pair and whose time has come, the best one is checked
-    /// again with USE-CANDIDATE.
-    pub(super) fn nominate(&mut self, now: Time, fx: &mut Effects) {
-        let Nomination::Regular { settle } = self.config.nomination else {
-            self.nominate_leftovers(now, fx);
-            return;
-        };
+    /// Of each component that has a valid pair and whose time has come, the best one is checked again with
+    /// USE-CANDIDATE.
+    pub(super) fn nominate(&mut self, now: Time) {
         if !self.role.is_controlling() {
             return;
         }
         for at in 0..self.streams.len() {
             for component in self.components_of(at) {
-                if let Some(pair) = self.ready_to_nominate(component, settle, now) {
+                if let Some((time, pair)) = self.next_nomination_of(component, now)
+                    && time <= now
+                {
                     self.begin_nomination(component, pair);
                 }
             }
         }
     }
 
-    /// Immediate nomination of pairs that became valid by a check without USE-CANDIDATE, sent before a change of role.
-    fn nominate_leftovers(&mut self, now: Time, _fx: &mut Effects) {
-        if !self.role.is_controlling() {
-            return;
-        }
-        for at in 0..self.streams.len() {
-            for component in self.components_of(at) {
-                if let Some(pair) = self.ready_to_nominate(component, Duration::ZERO, now) {
-                    self.begin_nomination(component, pair);
-                }
-            }
+    /// How long a better pair is waited for. With immediate nomination every check nominates; what is left are pairs that
+    /// became valid by a check without USE-CANDIDATE, sent before a change of role.
+    fn settle_window(&self) -> Duration {
+        match self.config.nomination {
+            Nomination::Regular { settle } => settle,
+            Nomination::Immediate => Duration::ZERO,
         }
     }
 
@@ -57,15 +50,21 @@ impl Session {
             .map(move |id| Component::new(stream, id))
     }
 
-    fn ready_to_nominate(&self, component: Component, settle: Duration, now: Time) -> Option<PairId> {
+    /// The pair of a component to be nominated and when, as things stand now.
+    fn next_nomination_of(&self, component: Component, now: Time) -> Option<(Time, PairId)> {
         let state = self.component(component)?;
-        if state.selected.is_some() || state.nominating.is_some() {
+        let failed = self.checklists.list(component.stream)?.state == ChecklistState::Failed;
+        if failed || state.selected.is_some() || state.nominating.is_some() {
             return None;
         }
         let since = state.first_valid?;
         let best = self.best_valid(component)?;
-        let waited = now.saturating_since(since) >= settle;
-        (waited || !self.better_may_come(component, best)).then_some(best)
+        let at = if self.better_may_come(component, best) {
+            since.saturating_add(self.settle_window())
+        } else {
+            now
+        };
+        Some((at, best))
     }
 
     /// The best pair on the valid list of a component.
@@ -85,14 +84,15 @@ impl Session {
     /// Whether a pair above `best` may still become valid: one on the list, or one of a candidate that is yet to come.
     fn better_may_come(&self, component: Component, best: PairId) -> bool {
         let remote_ended = self.stream(component.stream).is_some_and(|s| s.remote_ended);
-        if !(self.local_ended() && remote_ended) && !self.is_unbeatable(best) {
+        let all_known = self.local_ended() && remote_ended;
+        if !all_known && !self.is_unbeatable(best) {
             return true;
         }
         let Some(best) = self.checklists.get(best) else { return false };
-        self.checklists.in_order(component.stream).take_while(|(_, p)| p.priority > best.priority).any(
+        self.checklists.in_order(component.stream).take_while(|(_, p)| p.priority() > best.priority()).any(
             |(_, p)| {
                 p.component == component
-                    && matches!(p.state, PairState::Frozen | PairState::Waiting | PairState::InProgress)
+                    && matches!(p.state(), PairState::Frozen | PairState::Waiting | PairState::InProgress)
             },
         )
     }
@@ -117,21 +117,24 @@ impl Session {
         }
     }
 
-    /// We are controlled now: what we began to nominate is the peer's to decide.
-    pub(super) fn stop_nominating(&mut self) {
+    /// Our role changed: what we began to nominate is the peer's to decide now, or what the peer nominated is ours.
+    pub(super) fn forget_nominations(&mut self) {
         for stream in &mut self.streams {
             for component in &mut stream.components {
-                if let Some(pair) = component.nominating.take().and_then(|id| self.checklists.get_mut(id)) {
-                    pair.nominating = false;
-                }
+                component.nominating = None;
             }
         }
+        self.checklists.forget_nominations();
     }
 
-    /// §8.1.1: when the check of a nomination fails, pair and checklist are Failed.
+    /// §7.2.5.3.4: when the check of a nomination fails, pair and checklist are Failed; the checklist not before its time
+    /// (RFC 8863 §4), so that another valid pair is nominated until then.
     pub(super) fn nomination_failed(&mut self, id: PairId, now: Time, fx: &mut Effects) {
         let Some(component) = self.checklists.get(id).map(|p| p.component) else { return };
         self.path_died(id, now, fx);
+        if !self.may_fail(component.stream, now) {
+            return;
+        }
         if let Some(list) = self.checklists.list_mut(component.stream)
             && list.state != ChecklistState::Failed
         {
@@ -141,7 +144,7 @@ impl Session {
     }
 
     /// A valid pair has been nominated, by either side.
-    pub(super) fn nominated(&mut self, id: PairId, now: Time, fx: &mut Effects) {
+    pub(super) fn nominated(&mut self, id: PairId, fx: &mut Effects) {
         let Some(pair) = self.checklists.get_mut(id) else { return };
         pair.nominated = true;
         pair.nominating = false;
@@ -150,11 +153,11 @@ impl Session {
         if let Some(state) = self.component_mut(component) {
             state.nominating = None;
         }
-        self.select(component, now, fx);
+        self.select(component, fx);
     }
 
     /// §8.1.1: the nominated pair, and of several the one with the highest priority (RFC 5245 peers).
-    pub(super) fn select(&mut self, component: Component, _now: Time, fx: &mut Effects) {
+    pub(super) fn select(&mut self, component: Component, fx: &mut Effects) {
         let best = self
             .checklists
             .in_order(component.stream)
@@ -170,11 +173,12 @@ impl Session {
             return;
         }
         let reason = match state.selected {
-            None if state.consent_lost => SelectionReason::PathLost,
+            None if state.was_selected => SelectionReason::PathLost,
             None => SelectionReason::Nominated,
             Some(_) => SelectionReason::HigherPriority,
         };
         state.selected = Some(pair);
+        state.was_selected = true;
         state.consent_lost = false;
         fx.event(Event::SelectedPairChanged { component, pair, reason });
         self.finish_component(component);
@@ -186,36 +190,35 @@ impl Session {
     fn finish_component(&mut self, component: Component) {
         let selected =
             self.component(component).and_then(|c| c.selected).and_then(|id| self.checklists.get(id));
-        let bar = selected.map_or(0, |p| p.priority);
+        let bar = selected.map_or(0, Pair::priority);
         let immediate = self.role.is_controlling() && self.config.nomination == Nomination::Immediate;
         let is_nominated =
-            |p: &Pair| p.nominate_when_valid || (immediate && p.state == PairState::InProgress);
+            |p: &Pair| p.nominate_when_valid || (immediate && p.state() == PairState::InProgress);
         let done: Vec<PairId> = self
             .checklists
             .in_order(component.stream)
-            .filter(|(_, p)| p.component == component && p.valid.is_none())
-            .filter(|(_, p)| !(p.priority > bar && is_nominated(p)))
+            .filter(|(_, p)| p.component == component && !p.nominated)
+            .filter(|(_, p)| !(p.priority() > bar && is_nominated(p)))
             .map(|(id, _)| id)
             .collect();
         for id in done {
             self.give_up(id);
         }
-        let open = |id: Option<PairId>| id.is_some_and(|id| self.checklists.get(id).is_some());
-        let all = self.streams.get(usize::from(component.stream.0)).map(|s| s.components.iter());
-        let completed = all.is_some_and(|mut all| all.all(|c| open(c.selected)));
-        if completed && let Some(list) = self.checklists.list_mut(component.stream) {
-            list.state = ChecklistState::Completed;
-        }
     }
 
     /// A pair that is not needed any more, as far as an answer to its check may still come.
     fn give_up(&mut self, id: PairId) {
-        if let Some(check) = self.checklists.get_mut(id).and_then(|p| p.check.take()) {
+        self.checklists.untrigger(id);
+        let Some(pair) = self.checklists.get_mut(id) else { return };
+        pair.nominating = false;
+        if let Some(check) = pair.check.take() {
             self.transactions.cancel(&check);
         }
-        self.checklists.untrigger(id);
-        let unchecked = |p: &Pair| matches!(p.state, PairState::Waiting | PairState::Frozen);
-        if self.checklists.get(id).is_some_and(unchecked) && !self.has_open_check(id) {
+        let unchecked = matches!(pair.state(), PairState::Waiting | PairState::Frozen);
+        if pair.valid.is_some() {
+            // It was being checked anew.
+            self.checklists.set_state(id, PairState::Succeeded);
+        } else if unchecked && !self.has_open_check(id) {
             self.checklists.remove(id);
         }
     }
@@ -226,17 +229,12 @@ impl Session {
     }
 
     /// When the settle window of a component ends.
-    pub(super) fn next_nomination(&self) -> Option<Time> {
-        let Nomination::Regular { settle } = self.config.nomination else { return None };
+    pub(super) fn next_nomination(&self, now: Time) -> Option<Time> {
         if !self.role.is_controlling() {
             return None;
         }
-        let waiting = self
-            .streams
-            .iter()
-            .flat_map(|s| &s.components)
-            .filter(|c| c.selected.is_none() && c.nominating.is_none());
-        waiting.filter_map(|c| c.first_valid).map(|t| t.saturating_add(settle)).min()
+        let components = (0..self.streams.len()).flat_map(|at| self.components_of(at));
+        components.filter_map(|c| self.next_nomination_of(c, now)).map(|(at, _)| at).min()
     }
 }
 

@@ -3,20 +3,22 @@
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
-use floe_stun::Time;
-
 use crate::candidate::pair_priority;
-use crate::checklist::{NewPair, Pair, PairFoundation};
+use crate::checklist::{Formed, NewPair, Pair, PairFoundation};
 use crate::effects::Effects;
 use crate::ids::{Component, LocalId, PairId, RemoteId};
+use crate::io::Rejection;
 use crate::locals::BaseId;
 
-use super::Session;
+use super::{Session, Stream};
 
 impl Session {
-    /// A base has its first signalled candidate: pairs with everything the peer signalled.
-    pub(super) fn pair_base(&mut self, base: BaseId, now: Time, fx: &mut Effects) {
+    /// A base has its first signalled candidate, or a better one: pairs with everything the peer signalled.
+    pub(super) fn pair_base(&mut self, base: BaseId, fx: &mut Effects) {
         let Some(component) = self.locals.base(base).map(|b| b.component) else { return };
+        if !self.may_pair(component) {
+            return;
+        }
         let remotes: Vec<RemoteId> = self
             .remotes
             .iter()
@@ -24,15 +26,17 @@ impl Session {
             .map(|(id, _)| id)
             .collect();
         for remote in remotes {
-            self.form(base, remote, fx);
+            self.form(base, remote, false, fx);
         }
-        let _ = now;
         self.start_checklists();
     }
 
     /// A remote candidate was signalled: pairs with every base of its component.
-    pub(super) fn pair_remote(&mut self, remote: RemoteId, now: Time, fx: &mut Effects) {
+    pub(super) fn pair_remote(&mut self, remote: RemoteId, fx: &mut Effects) {
         let Some(component) = self.remotes.get(remote).map(|r| r.component) else { return };
+        if !self.may_pair(component) {
+            return;
+        }
         let bases: Vec<BaseId> = self
             .locals
             .bases()
@@ -40,14 +44,25 @@ impl Session {
             .map(|(id, _)| id)
             .collect();
         for base in bases {
-            self.form(base, remote, fx);
+            self.form(base, remote, false, fx);
         }
-        let _ = now;
         self.start_checklists();
     }
 
+    /// Pairs need the peer's credentials, which also say whose a candidate is (RFC 8838 §11), and a component that is not
+    /// concluded (RFC 8445 §8.1.2).
+    fn may_pair(&self, component: Component) -> bool {
+        self.stream(component.stream).is_some_and(Stream::has_peer) && !self.is_concluded(component)
+    }
+
     /// Forms one pair, unless the two cannot reach each other or there is no room. Answers the pair, new or known.
-    pub(super) fn form(&mut self, base: BaseId, remote: RemoteId, fx: &mut Effects) -> Option<PairId> {
+    pub(super) fn form(
+        &mut self,
+        base: BaseId,
+        remote: RemoteId,
+        triggered: bool,
+        fx: &mut Effects,
+    ) -> Option<PairId> {
         let b = *self.locals.base(base)?;
         let r = self.remotes.get(remote)?;
         if !can_pair(b.address, r.candidate.address()) {
@@ -56,31 +71,36 @@ impl Session {
         // A base that only has learned candidates stands for itself.
         let local = b.representative.or_else(|| self.any_local_of(base))?;
         let l = self.locals.get(local)?;
-        let new = NewPair {
+        let formed = self.checklists.form(&NewPair {
             component: b.component,
             base,
             local,
             remote,
             foundation: PairFoundation { local: l.foundation, remote: r.foundation },
             priority: self.priority(l.candidate.priority(), r.candidate.priority()),
-        };
-        let before = self.checklists.pairs.len();
-        let id = self.checklists.form(&new);
-        // A pair that had to make room took its transactions with it.
-        if self.checklists.pairs.len() == before {
-            self.drop_orphans(fx);
+            triggered,
+        });
+        match formed {
+            Formed::New { id, evicted } => {
+                // Nothing may refer to a pair that is gone; answers to its checks are not waited for.
+                if evicted.is_some() {
+                    let checklists = &self.checklists;
+                    self.transactions.retain(|pair| checklists.get(pair).is_some());
+                }
+                Some(id)
+            }
+            Formed::Known(id) => Some(id),
+            Formed::NoRoom => {
+                if triggered {
+                    fx.counters.reject(Rejection::LimitReached);
+                }
+                None
+            }
         }
-        id
     }
 
     fn any_local_of(&self, base: BaseId) -> Option<LocalId> {
         self.locals.iter().find(|(_, l)| l.base == base).map(|(id, _)| id)
-    }
-
-    /// Nothing may refer to a pair that is gone; answers to its checks are not waited for.
-    fn drop_orphans(&mut self, _fx: &mut Effects) {
-        let checklists = &self.checklists;
-        self.transactions.retain(|pair| checklists.get(pair).is_some());
     }
 
     /// §6.1.2.3.
@@ -95,20 +115,21 @@ impl Session {
         let pairs: Vec<PairId> =
             self.checklists.all().filter(|(_, p)| p.remote == remote).map(|(id, _)| id).collect();
         for id in pairs {
-            let Some(local) = self.checklists.get(id).map(|p| (p.local, p.valid.map(|v| v.local))) else {
-                continue;
-            };
-            let local_priority = |id: LocalId| self.locals.get(id).map_or(1, |l| l.candidate.priority());
-            let pair_priority = self.priority(local_priority(local.0), priority);
-            let valid_priority = local.1.map(|l| self.priority(local_priority(l), priority));
-            if let Some(pair) = self.checklists.get_mut(id) {
-                pair.foundation.remote = foundation;
-                pair.priority = pair_priority;
-                if let (Some(valid), Some(priority)) = (&mut pair.valid, valid_priority) {
-                    valid.priority = priority;
-                }
+            let Some(pair) = self.checklists.get(id) else { continue };
+            let local = |id: LocalId| self.locals.get(id).map_or(1, |l| l.candidate.priority());
+            let pair_priority = self.priority(local(pair.local), priority);
+            let valid_priority = pair.valid.map(|v| self.priority(local(v.local), priority));
+            let foundation = PairFoundation { remote: foundation, ..pair.foundation() };
+            self.checklists.change(id, foundation, pair_priority);
+            if let Some(pair) = self.checklists.get_mut(id)
+                && let (Some(valid), Some(priority)) = (&mut pair.valid, valid_priority)
+            {
+                valid.priority = priority;
             }
-            self.checklists.resort(id);
+            // §7.2.5.3.3, of a success that came before the foundation was known.
+            if self.checklists.has_succeeded(foundation) {
+                self.checklists.unfreeze(foundation);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the peer signals: parameters (RFC 8445 §5.3), candidates (RFC 8838 §11), their end (§14).
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use floe_stun::{RetransmissionSchedule, Time};
@@ -8,8 +9,9 @@ use crate::candidate::{Candidate, Transport, is_usable};
 use crate::config::DEFAULT_TA;
 use crate::effects::Effects;
 use crate::error::{AddedCandidate, AgentError, IgnoredCandidate};
-use crate::ids::{Component, StreamId};
+use crate::ids::{Component, RemoteId, StreamId};
 use crate::parameters::RemoteParameters;
+use crate::remotes::Remote;
 
 use super::Session;
 
@@ -42,31 +44,40 @@ impl Session {
         if parameters.lite && self.role.peer_is_lite() {
             self.announce_role(fx);
         }
-        for s in streams {
+        // RFC 8863 §4: our credentials are out, the peer's are in.
+        let patience_ends = now.saturating_add(RetransmissionSchedule::new(self.config.rto).timeout());
+        for s in streams.clone() {
             self.keys.set_peer(StreamId(s), &parameters.credentials);
             if let Some(stream) = self.streams.get_mut(usize::from(s)) {
-                stream.has_peer = true;
+                stream.patience_ends.get_or_insert(patience_ends);
             }
         }
-        self.begin(now);
+        for s in streams {
+            self.pair_stream(StreamId(s), parameters.credentials.ufrag(), fx);
+        }
+        self.start_checklists();
         self.replay_early(now, fx);
         Ok(())
     }
 
-    /// Both sides' credentials are known: the initial states (§6.1.2.6), and PAC (RFC 8863 §4) begin.
-    fn begin(&mut self, now: Time) {
-        if self.patience_ends.is_none() {
-            self.patience_ends =
-                Some(now.saturating_add(RetransmissionSchedule::new(self.config.rto).timeout()));
-        }
-        if !self.checklists.is_started() && self.checklists.pairs.len() > 0 {
-            self.checklists.start();
+    /// The candidates that came before the credentials: those of another generation go (RFC 8838 §11), the others are paired.
+    fn pair_stream(&mut self, stream: StreamId, ufrag: &str, fx: &mut Effects) {
+        let of_stream = |r: &Remote| r.component.stream == stream;
+        let known: Vec<RemoteId> =
+            self.remotes.iter().filter(|(_, r)| of_stream(r)).map(|(id, _)| id).collect();
+        for id in known {
+            let generation = self.remotes.get(id).and_then(|r| r.candidate.ufrag());
+            if generation.is_some_and(|other| other != ufrag) {
+                self.remotes.forget(id);
+            } else {
+                self.pair_remote(id, fx);
+            }
         }
     }
 
-    /// Once there are pairs to check, they get their initial states.
+    /// §6.1.2.6: once there are pairs, they get their initial states.
     pub(super) fn start_checklists(&mut self) {
-        if !self.checklists.is_started() && self.patience_ends.is_some() && self.checklists.pairs.len() > 0 {
+        if !self.checklists.is_started() && self.checklists.pairs.len() > 0 {
             self.checklists.start();
         }
     }
@@ -76,7 +87,6 @@ impl Session {
         &mut self,
         stream: StreamId,
         candidate: &Candidate,
-        now: Time,
         fx: &mut Effects,
     ) -> Result<AddedCandidate, AgentError> {
         let state = self.stream(stream).ok_or(AgentError::UnknownComponent)?;
@@ -97,7 +107,7 @@ impl Session {
         if was_learned {
             self.update_pairs_of(id);
         }
-        self.pair_remote(id, now, fx);
+        self.pair_remote(id, fx);
         Ok(if was_learned { AddedCandidate::Known(id) } else { AddedCandidate::Added(id) })
     }
 
@@ -114,7 +124,8 @@ impl Session {
         if !is_usable(candidate.address()) {
             return Some(IgnoredCandidate::UnusableAddress);
         }
-        // RFC 8838 §11: a candidate of another generation of the session.
+        // RFC 8838 §11: a candidate of another generation of the session. Without the peer's credentials it has to wait
+        // until they tell.
         let peer = self.keys.peer(component.stream);
         let other = |ufrag: &str| peer.is_some_and(|p| p.credentials.ufrag() != ufrag);
         candidate.ufrag().is_some_and(other).then_some(IgnoredCandidate::OtherGeneration)

@@ -1,5 +1,6 @@
 //! What can be asked of a session, and whether it is in order.
 
+use crate::checklist::ChecklistState;
 use crate::ids::{Component, PairId};
 use crate::stats::{PairInfo, PairStats};
 
@@ -18,8 +19,8 @@ impl Session {
             local: &self.locals.get(local_id)?.candidate,
             remote_id: pair.remote,
             remote: &self.remotes.get(pair.remote)?.candidate,
-            state: pair.state,
-            priority: pair.valid.map_or(pair.priority, |v| v.priority),
+            state: pair.state(),
+            priority: pair.valid.map_or(pair.priority(), |v| v.priority),
             valid: pair.valid.is_some(),
             nominated: pair.nominated,
             selected,
@@ -59,7 +60,13 @@ impl Session {
             if let Some(selected) = state.selected {
                 let pair = self.checklists.get(selected).expect("the selected pair exists");
                 assert!(pair.nominated, "a selected pair was nominated");
-                assert_eq!(state.path, Some(selected), "data goes on the selected pair");
+                let failed =
+                    self.checklists.list(component.stream).is_none_or(|l| l.state == ChecklistState::Failed);
+                let path = (!failed).then_some(selected);
+                assert_eq!(
+                    state.path, path,
+                    "data goes on the selected pair, and nowhere when the stream failed"
+                );
             }
         }
     }

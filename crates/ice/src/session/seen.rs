@@ -1,12 +1,14 @@
 //! Requests that were answered already: a retransmission gets an equal answer and does nothing else (RFC 8489 §6.3.1).
 
 use alloc::collections::VecDeque;
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use floe_stun::{Time, TransactionId};
 
-use crate::ids::RemoteId;
 use crate::locals::BaseId;
+
+use super::CheckRequest;
 
 /// RFC 8489 §6.3.1: for as long as the peer may retransmit, 39.5 s.
 const MEMORY: Duration = Duration::from_millis(39_500);
@@ -24,7 +26,7 @@ pub(crate) enum Verdict {
 struct Seen {
     id: TransactionId,
     base: BaseId,
-    remote: Option<RemoteId>,
+    source: SocketAddr,
     verdict: Verdict,
     at: Time,
 }
@@ -36,33 +38,21 @@ pub(crate) struct SeenRequests {
 }
 
 impl SeenRequests {
-    /// How this request was answered before, if it was. Of a request from no known candidate only the id and the
-    /// base count: the id is 96 random bits and the request is authenticated.
-    pub(crate) fn verdict(
-        &mut self,
-        id: &TransactionId,
-        base: BaseId,
-        remote: Option<RemoteId>,
-        now: Time,
-    ) -> Option<Verdict> {
+    /// How this request was answered before, if it was: it is the same if id and 5-tuple are.
+    pub(crate) fn verdict(&mut self, request: &CheckRequest, now: Time) -> Option<Verdict> {
         while self.entries.front().is_some_and(|e| now.saturating_since(e.at) > MEMORY) {
             self.entries.pop_front();
         }
-        let same = |e: &&Seen| e.id == *id && e.base == base && (e.remote.is_none() || e.remote == remote);
+        let CheckRequest { id, base, source, .. } = *request;
+        let same = |e: &&Seen| e.id == id && e.base == base && e.source == source;
         self.entries.iter().find(same).map(|e| e.verdict)
     }
 
-    pub(crate) fn remember(
-        &mut self,
-        id: TransactionId,
-        base: BaseId,
-        remote: Option<RemoteId>,
-        verdict: Verdict,
-        now: Time,
-    ) {
+    pub(crate) fn remember(&mut self, request: &CheckRequest, verdict: Verdict, now: Time) {
         if self.entries.len() >= CAPACITY {
             self.entries.pop_front();
         }
-        self.entries.push_back(Seen { id, base, remote, verdict, at: now });
+        let CheckRequest { id, base, source, .. } = *request;
+        self.entries.push_back(Seen { id, base, source, verdict, at: now });
     }
 }

@@ -1,0 +1,12 @@
+//! The test beds of the crate, and the tests of the public door.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `heard.rs` | a packet as a test sees it |
+//! | `script.rs` | one agent whose peer is played by hand: for every single rule |
+//! | `net.rs` | two agents and the network between them: for what comes of the rules together |
+
+pub(crate) mod heard;
+pub(crate) mod net;
+pub(crate) mod script;
+mod timing;

@@ -1,0 +1,37 @@
+//! Two agents on a perfect link: the times and packets of the RFC, and nothing else.
+
+use super::net::{Conditions, Net};
+use crate::{ConnectionState, Nomination};
+
+fn connect(n: u8, one_way: u64, nomination: Nomination) -> Net {
+    let net = Net::new([n; 2], |_, c| c.nomination = nomination);
+    let mut net = net.with(Conditions::perfect(one_way)).exchange();
+    net.run_to(1000);
+    net
+}
+
+#[test]
+fn regular_nomination_takes_two_round_trips() {
+    for (one_way, valid, selected, packets) in [(50, 100, [200, 150], 10), (20, 40, [90, 70], 6)] {
+        let net = connect(1, one_way, Nomination::default());
+        assert_eq!(net.path_at(), [Some(valid); 2]);
+        assert_eq!(net.selected_at(), selected.map(Some));
+        assert_eq!(net.log.len(), packets);
+        assert_eq!(net.states(), [ConnectionState::Completed; 2]);
+    }
+}
+
+#[test]
+fn immediate_nomination_takes_one_round_trip() {
+    let net = connect(1, 50, Nomination::Immediate);
+    assert_eq!(net.selected_at(), [Some(100); 2]);
+    assert_eq!(net.log.len(), 8);
+}
+
+#[test]
+fn more_candidates_do_not_delay_the_best_pair() {
+    for n in [4, 10] {
+        let net = connect(n, 50, Nomination::default());
+        assert_eq!(net.selected_at(), [Some(200), Some(150)], "{n} candidates a side");
+    }
+}

@@ -1,0 +1,349 @@
+//! RFC 8445 §8.1, §7.2.5.3.4 and §7.3.1.5: who nominates what, when, and what is selected.
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use crate::agent::tests::script::{Script, Sent, component, host, local, millis, remote};
+use crate::{
+    Candidate, Component, ComponentId, ConnectionState, Event, Nomination, PairState, Role, SelectionReason,
+};
+
+fn selections(script: &Script) -> Vec<(Component, SelectionReason)> {
+    let selection = |e: &Event| match e {
+        Event::SelectedPairChanged { component, reason, .. } => Some((*component, *reason)),
+        _ => None,
+    };
+    script.events.iter().filter_map(selection).collect()
+}
+
+/// The next check to this address.
+fn check_to(script: &mut Script, to: SocketAddr) -> Sent {
+    loop {
+        let check = script.check();
+        if check.to == to {
+            return check;
+        }
+    }
+}
+
+#[test]
+fn a_first_check_never_nominates_and_a_nomination_repeats_the_check_of_a_valid_pair() {
+    let mut script = Script::controlling(1);
+    script.signal(&host(1));
+    script.end();
+    let check = script.check();
+    assert!(!check.use_candidate);
+    script.after(10);
+    script.reply(&check, |_| {});
+    let nomination = script.check();
+    assert!(nomination.use_candidate);
+    assert_eq!((nomination.from, nomination.to, nomination.at), (local(1), remote(1), millis(50)));
+    assert_ne!(nomination.id, check.id);
+    assert_eq!(script.selected(), None, "not before it is answered");
+    assert_eq!(script.state_of(local(1), remote(1)), Some(PairState::Succeeded), "it stays valid meanwhile");
+    script.after(10);
+    script.reply(&nomination, |_| {});
+    assert_eq!(script.selected(), Some((local(1), remote(1))));
+    assert_eq!(selections(&script), [(Component::default(), SelectionReason::Nominated)]);
+    assert_eq!(script.agent.state(), ConnectionState::Completed);
+}
+
+#[test]
+fn a_better_pair_is_waited_for_as_long_as_the_settle_window() {
+    let mut script = Script::controlling(1);
+    script.signal(&host(1));
+    script.signal(&host(2));
+    script.end();
+    let second = check_to(&mut script, remote(2));
+    script.reply(&second, |_| {});
+    assert_eq!(script.now, millis(50));
+    script.to(299);
+    assert!(script.requests().iter().all(|c| !c.use_candidate));
+    let nomination = script.check();
+    assert_eq!((nomination.to, nomination.at, nomination.use_candidate), (remote(2), millis(300), true));
+}
+
+#[test]
+fn the_better_pair_within_the_window_is_nominated_at_once() {
+    let mut script = Script::controlling(1);
+    script.signal(&host(1));
+    script.signal(&host(2));
+    script.end();
+    let first = script.check();
+    let second = script.check();
+    script.reply(&second, |_| {});
+    script.to(120);
+    script.reply(&first, |_| {});
+    let nomination = script.check();
+    assert_eq!((nomination.to, nomination.at, nomination.use_candidate), (remote(1), millis(120), true));
+}
+
+#[test]
+fn the_window_ends_when_the_better_pair_fails() {
+    let mut script = Script::controlling(1);
+    script.signal(&host(1));
+    script.signal(&host(2));
+    script.end();
+    let first = script.check();
+    let second = script.check();
+    script.reply(&second, |_| {});
+    script.to(120);
+    script.refuse(&first, 400);
+    let nomination = script.check();
+    assert_eq!((nomination.to, nomination.at), (remote(2), millis(120)));
+}
+
+#[test]
+fn candidates_that_may_come_are_waited_for_unless_nothing_can_be_better() {
+    let worse = Candidate::host(remote(1)).with_local_preference(7);
+    for (candidate, at) in [(worse.clone(), 250), (host(1), 50)] {
+        let mut script = Script::controlling(1);
+        script.signal(&candidate);
+        let check = script.check();
+        script.reply(&check, |_| {});
+        assert_eq!(script.check().at, millis(at));
+    }
+    let mut script = Script::controlling(1);
+    script.signal(&worse);
+    let check = script.check();
+    script.reply(&check, |_| {});
+    script.to(100);
+    script.end();
+    assert_eq!(script.check().at, millis(100), "nothing can come any more");
+}
+
+#[test]
+fn the_window_is_configurable() {
+    let settle = Duration::from_millis(80);
+    let set = |c: &mut crate::Config| c.nomination = Nomination::Regular { settle };
+    let mut script = Script::with(Role::Controlling, 1, set);
+    script.signal(&host(2));
+    let check = script.check();
+    script.reply(&check, |_| {});
+    assert_eq!(script.check().at, millis(80));
+}
+
+#[test]
+fn each_component_gets_one_nomination_and_completion_needs_all() {
+    let mut script = Script::new(|c| (c.role, c.streams) = (Role::Controlling, [2].to_vec()));
+    script.host(1);
+    let rtcp = SocketAddr::from(([10, 0, 0, 1], 5001));
+    script.host_at(component(0, 2), rtcp);
+    script.know_peer();
+    let two = ComponentId::new(2).expect("two");
+    script.signal(&host(1));
+    script.signal(&host(2).with_component(two));
+    script.signal(&host(3));
+    script.end();
+    let mut nominated = Vec::new();
+    while script.agent.state() != ConnectionState::Completed {
+        assert_ne!(nominated.len(), 2, "Completed with the second");
+        let check = script.check();
+        script.reply(&check, |_| {});
+        nominated.extend(check.use_candidate.then_some(check.to));
+    }
+    assert_eq!(nominated, [remote(1), remote(2)]);
+    assert_eq!(selections(&script).len(), 2);
+    script.answering_to(60_000);
+    assert_eq!(selections(&script).len(), 2, "§8.1.1: one and only one");
+    assert!(script.requests().iter().all(|c| !c.use_candidate));
+}
+
+#[test]
+fn a_failed_nomination_fails_the_pair_and_after_its_time_the_checklist() {
+    // §7.2.5.3.4; RFC 8863 §4 lets no checklist fail before 39.5 s.
+    let mut script = Script::controlling(1);
+    script.signal(&host(1));
+    script.to(30_000);
+    script.end();
+    let check = script.requests().pop().expect("a check");
+    script.reply(&check, |_| {});
+    let nomination = script.check();
+    script.to(39_499);
+    script.answering_some_to(40_000, |c| !c.use_candidate);
+    script.refuse(&nomination, 400);
+    assert_eq!(script.state_of(local(1), remote(1)), Some(PairState::Failed));
+    assert!(script.events.contains(&Event::StreamFailed(Default::default())));
+    assert_eq!(script.agent.state(), ConnectionState::Failed);
+    assert_eq!(script.path(), None);
+}
+
+#[test]
+fn before_that_another_valid_pair_is_nominated() {
+    let mut script = Script::controlling(1);
+    script.signal(&host(1));
+    script.signal(&host(2));
+    script.end();
+    let checks = [script.check(), script.check()];
+    for check in checks.iter().rev() {
+        script.reply(check, |_| {});
+    }
+    let nomination = script.check();
+    assert_eq!((nomination.to, nomination.use_candidate), (remote(1), true));
+    script.refuse(&nomination, 400);
+    assert_eq!(script.state_of(local(1), remote(1)), Some(PairState::Failed));
+    let nomination = script.check();
+    assert_eq!((nomination.to, nomination.use_candidate), (remote(2), true));
+    script.reply(&nomination, |_| {});
+    assert_eq!(script.selected(), Some((local(1), remote(2))));
+    assert_eq!(script.agent.state(), ConnectionState::Completed);
+}
+
+#[test]
+fn a_nomination_whose_answer_takes_another_way_failed() {
+    let mut script = Script::controlling(2);
+    script.signal(&host(1));
+    script.end();
+    let check = script.check();
+    script.reply(&check, |_| {});
+    let nomination = loop {
+        let check = script.check();
+        if check.use_candidate {
+            break check;
+        }
+    };
+    script.reply(&nomination, |r| r.to = local(2));
+    assert_eq!(script.state_of(nomination.from, remote(1)), Some(PairState::Failed));
+    assert_eq!(script.selected(), None);
+}
+
+#[test]
+fn a_lost_nomination_is_retransmitted_like_any_check() {
+    let mut script = Script::controlling(1);
+    script.signal(&host(1));
+    let check = script.check();
+    script.reply(&check, |_| {});
+    let nomination = script.check();
+    script.after(500);
+    let again = script.requests();
+    assert!(again.iter().any(|c| c.bytes == nomination.bytes));
+    script.reply(&nomination, |_| {});
+    assert_eq!(script.agent.state(), ConnectionState::Completed);
+}
+
+#[test]
+fn immediate_nomination_selects_the_first_pair_that_works_and_better_ones_after_it() {
+    let mut script = Script::with(Role::Controlling, 1, |c| c.nomination = Nomination::Immediate);
+    for n in 1..=3 {
+        script.signal(&host(n));
+    }
+    let checks: [Sent; 3] = core::array::from_fn(|_| script.check());
+    assert!(checks.iter().all(|c| c.use_candidate));
+    script.reply(&checks[1], |_| {});
+    assert_eq!(script.selected(), Some((local(1), remote(2))));
+    script.reply(&checks[2], |_| {});
+    assert_eq!(script.selected(), Some((local(1), remote(2))), "a worse one changes nothing");
+    script.reply(&checks[0], |_| {});
+    assert_eq!(script.selected(), Some((local(1), remote(1))));
+    let reasons: Vec<_> = selections(&script).into_iter().map(|(_, reason)| reason).collect();
+    assert_eq!(reasons, [SelectionReason::Nominated, SelectionReason::HigherPriority]);
+}
+
+// --- the controlled side ----------------------------------------------------------------------------------------
+
+#[test]
+fn a_nomination_of_a_valid_pair_selects_it() {
+    let mut script = Script::controlled(1);
+    script.signal(&host(1));
+    let check = script.check();
+    script.reply(&check, |_| {});
+    assert_eq!(script.selected(), None);
+    script.ask(|a| a.nominate = true);
+    assert_eq!(script.selected(), Some((local(1), remote(1))));
+    script.to(3_000);
+    assert_eq!(script.requests().len(), 0);
+}
+
+#[test]
+fn a_nomination_of_a_pair_in_any_other_state_is_remembered() {
+    // Unknown, Frozen, Waiting, In-Progress and Failed.
+    for (signalled, before) in [
+        (false, None),
+        (true, Some(PairState::Frozen)),
+        (true, Some(PairState::Waiting)),
+        (true, Some(PairState::InProgress)),
+        (true, Some(PairState::Failed)),
+    ] {
+        let mut script = Script::controlled(1);
+        let same = *host(1).foundation();
+        let freeze = before == Some(PairState::Frozen);
+        script.signal(&host(1));
+        if signalled {
+            let candidate = host(2);
+            script.signal(&if freeze { candidate.with_foundation(same) } else { candidate });
+        }
+        if matches!(before, Some(PairState::InProgress | PairState::Failed)) {
+            let check = check_to(&mut script, remote(2));
+            if before == Some(PairState::Failed) {
+                script.refuse(&check, 400);
+            }
+        }
+        assert_eq!(script.state_of(local(1), remote(2)), before);
+        script.ask(|a| (a.from, a.nominate) = (remote(2), true));
+        assert_eq!(script.selected(), None, "{before:?}");
+        let check = check_to(&mut script, remote(2));
+        assert!(!check.use_candidate);
+        script.reply(&check, |_| {});
+        assert_eq!(script.selected(), Some((local(1), remote(2))), "{before:?}");
+    }
+}
+
+#[test]
+fn a_nomination_is_remembered_by_the_late_answer_to_the_cancelled_check_too() {
+    let mut script = Script::controlled(1);
+    script.signal(&host(1));
+    let check = script.check();
+    script.ask(|a| a.nominate = true);
+    script.reply(&check, |_| {});
+    assert_eq!(script.selected(), Some((local(1), remote(1))));
+}
+
+#[test]
+fn a_nomination_outlives_the_failure_of_its_check() {
+    let mut script = Script::controlled(1);
+    script.signal(&host(1));
+    let _ = script.check();
+    script.ask(|a| a.nominate = true);
+    let triggered = script.check();
+    script.refuse(&triggered, 500 - 1);
+    assert_eq!(script.state_of(local(1), remote(1)), Some(PairState::Failed));
+    assert_eq!(script.agent.state(), ConnectionState::Checking, "not before its time");
+    // The peer still believes in the pair.
+    script.ask(|_| {});
+    let again = script.check();
+    script.reply(&again, |_| {});
+    assert_eq!(script.selected(), Some((local(1), remote(1))));
+}
+
+#[test]
+fn of_several_nominated_pairs_the_best_is_selected() {
+    // §8.1.1, for RFC 5245 peers, in both orders.
+    for order in [[1, 2], [2, 1]] {
+        let mut script = Script::controlled(1);
+        script.signal(&host(1));
+        script.signal(&host(2));
+        for n in order {
+            script.ask(|a| (a.from, a.nominate) = (remote(n), true));
+        }
+        script.answering_to(500);
+        assert_eq!(script.selected(), Some((local(1), remote(1))), "{order:?}");
+        let changes = selections(&script).len();
+        script.ask(|a| (a.from, a.nominate) = (remote(2), true));
+        script.answering_to(3_000);
+        assert_eq!((script.selected(), selections(&script).len()), (Some((local(1), remote(1))), changes));
+    }
+}
+
+#[test]
+fn the_selected_pair_does_not_flap() {
+    for role in [Role::Controlling, Role::Controlled] {
+        let mut script = Script::connected(role, |_| {});
+        let before = script.events.len();
+        for ms in (1_000..120_000).step_by(1_000) {
+            script.answering_to(ms);
+            script.ask(|a| a.nominate = ms % 3_000 == 0);
+        }
+        assert_eq!(script.events.len(), before);
+    }
+}
