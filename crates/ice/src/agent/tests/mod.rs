@@ -8,5 +8,6 @@
 
 pub(crate) mod heard;
 pub(crate) mod net;
+mod properties;
 pub(crate) mod script;
 mod timing;
