@@ -226,7 +226,11 @@ impl Locals {
     /// The local candidate of this component that the peer sees as `mapped` (§7.2.5.3.1), the base's own first.
     pub(crate) fn find_mapped(&self, base: BaseId, mapped: SocketAddr) -> Option<LocalId> {
         let component = self.base(base)?.component;
-        let same = |l: &Local| l.candidate.address() == mapped;
+        // Nobody sees the zone of a link-local address.
+        let same = |l: &Local| {
+            let address = l.candidate.address();
+            (address.ip(), address.port()) == (mapped.ip(), mapped.port())
+        };
         let of_base = self.iter().find(|(_, l)| l.base == base && same(l));
         let other = || {
             self.iter().find(|(_, l)| self.base(l.base).is_some_and(|b| b.component == component) && same(l))
@@ -270,5 +274,23 @@ impl Locals {
         let foundation = known.map_or_else(next, |l| l.foundation);
         self.candidates.push(Local { candidate, base, foundation, signalled: false });
         Some(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::SocketAddrV6;
+
+    use super::*;
+
+    #[test]
+    fn a_link_local_candidate_is_found_by_what_the_peer_sees_of_it() {
+        let mut locals = Locals::default();
+        let ip = "fe80::1".parse().expect("an address");
+        let with_zone = |zone| SocketAddr::V6(SocketAddrV6::new(ip, 4000, 0, zone));
+        let base = locals.add_base(Component::default(), SocketId(0), with_zone(4)).expect("new");
+        let host = locals.add_host(base).expect("room");
+        assert_eq!(locals.find_mapped(base, with_zone(0)), Some(host));
+        assert_eq!(locals.find_mapped(base, SocketAddr::new(ip.into(), 4001)), None);
     }
 }

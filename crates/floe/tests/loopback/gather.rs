@@ -46,6 +46,10 @@ async fn a_stun_server_is_asked() {
     let events = gathered(&agent).await;
     assert!(problems(&events).is_empty(), "{events:?}");
     assert_eq!(server.stats().answered, 1);
+    let seen = events
+        .iter()
+        .any(|event| matches!(event, Event::ServerAnswered { address, mapped, .. } if address == mapped));
+    assert!(seen, "{events:?}");
     let address = server.local_addr();
     soon(server.shutdown()).await;
     assert!(UdpSocket::bind(address).is_ok(), "shutdown closes the socket");
