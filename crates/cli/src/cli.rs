@@ -5,10 +5,10 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::failure::{Outcome, complain};
-use crate::{agent, decode, demo, output};
+use crate::{agent, decode, demo, gather, output};
 
 /// Interactive Connectivity Establishment (ICE, RFC 8445)
 ///
@@ -29,6 +29,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Demo(demo::Args),
+    Gather(gather::Args),
     Agent(agent::Args),
     Decode(decode::Args),
 }
@@ -37,6 +38,7 @@ impl Command {
     pub(crate) fn run(self) -> Outcome {
         match self {
             Self::Demo(args) => demo::run(&args),
+            Self::Gather(args) => gather::run(&args),
             Self::Agent(args) => agent::run(&args),
             Self::Decode(args) => decode::run(&args),
         }
@@ -46,7 +48,8 @@ impl Command {
 /// Reads the arguments, the name of the program first. `Err` is the exit status when there is nothing to run: help was
 /// asked for and given, or the usage was wrong and is explained.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, ExitCode> {
-    let error = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let error = match Cli::try_parse_from(&arguments) {
         Ok(cli) => return Ok(cli.command),
         Err(error) => error,
     };
@@ -58,32 +61,32 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
             let _ = write!(std::io::stderr(), "{error}");
             Err(ExitCode::from(2))
         }
-        _ => Err(complain(&in_one_line(&error.to_string()), 2)),
+        _ => Err(complain(&in_one_line(&error.to_string(), &help_command(&arguments)), 2)),
     }
 }
 
 /// What clap says in a paragraph, tips and usage, in one line.
-fn in_one_line(message: &str) -> String {
+fn in_one_line(message: &str, help: &str) -> String {
     let mut parts: Vec<String> = Vec::new();
-    let mut help = "floe --help".to_owned();
     for paragraph in message.split("\n\n") {
         let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
-        if let Some(usage) = words.strip_prefix("Usage: ") {
-            help = help_command(usage);
-        } else if let Some(tip) = words.strip_prefix("tip: ") {
+        if let Some(tip) = words.strip_prefix("tip: ") {
             parts.push(tip.to_owned());
-        } else if !words.starts_with("For more information") {
+        } else if !words.starts_with("For more information") && !words.starts_with("Usage: ") {
             parts.push(words.strip_prefix("error: ").unwrap_or(&words).to_owned());
         }
     }
     format!("{} (see {help})", parts.join("; "))
 }
 
-/// `floe agent --help` for the usage `floe agent [OPTIONS] …`.
-fn help_command(usage: &str) -> String {
-    let is_name = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
-    let command: Vec<&str> = usage.split(' ').take_while(is_name).collect();
-    format!("{} --help", command.join(" "))
+/// How to get help: with the subcommand, if one is there.
+fn help_command(arguments: &[OsString]) -> String {
+    let command = Cli::command();
+    let named = |argument: &OsString| command.get_subcommands().find(|known| argument == known.get_name());
+    match arguments.iter().skip(1).find_map(named) {
+        Some(known) => format!("floe {} --help", known.get_name()),
+        None => "floe --help".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -92,12 +95,12 @@ mod tests {
 
     fn explain(arguments: &[&str]) -> String {
         let error = Cli::try_parse_from(arguments).expect_err("this usage is wrong");
-        in_one_line(&error.to_string())
+        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        in_one_line(&error.to_string(), &help_command(&arguments))
     }
 
     #[test]
     fn the_arguments_are_consistent() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 
@@ -106,6 +109,10 @@ mod tests {
         assert_eq!(
             explain(&["floe", "decode", "--pasword", "x"]),
             "unexpected argument '--pasword' found; a similar argument exists: '--password' (see floe decode --help)"
+        );
+        assert_eq!(
+            explain(&["floe", "gather", "--timeout", "0"]),
+            "invalid value '0' for '--timeout <S>': 0 is not in 1..=3600 (see floe gather --help)"
         );
         assert_eq!(
             explain(&["floe", "agnt"]),

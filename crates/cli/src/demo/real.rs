@@ -10,10 +10,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::duration::short;
 use crate::failure::{Failure, Outcome};
 
 use super::screen::Screen;
-use super::story::{End, Moment, NAMES, PairRow, What, short};
+use super::story::{End, Moment, NAMES, PairRow, What};
 use super::table::{self, Side};
 use super::transfer::{Asker, RoundTrips, Throughput, answer};
 

@@ -11,11 +11,12 @@ use floe::stun::Time;
 use floe_netsim::ice::IcePeer;
 use floe_netsim::{Handle, Link, NatType, Network, Site, Verdict};
 
+use crate::duration::short;
 use crate::failure::{Failure, Outcome};
 use crate::output;
 use crate::style::Style;
 
-use super::story::{End, Moment, NAMES, PairRow, What, short};
+use super::story::{End, Moment, NAMES, PairRow, What};
 use super::table::{self, Side};
 use super::verdict;
 

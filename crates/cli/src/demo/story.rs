@@ -6,6 +6,8 @@ use std::time::Duration;
 use floe::ice::candidate::Candidate;
 use floe::ice::{ConnectionState, PairState, Role, SelectionReason};
 
+use crate::duration::short;
+
 /// The names of the two agents.
 pub(crate) const NAMES: [&str; 2] = ["alice", "bob"];
 
@@ -102,16 +104,6 @@ impl fmt::Display for PairRow {
     }
 }
 
-/// A duration in three or four digits and its unit.
-pub(crate) fn short(duration: Duration) -> String {
-    match duration.as_secs_f64() {
-        seconds if seconds >= 1.0 => format!("{seconds:.2} s"),
-        seconds if seconds >= 0.1 => format!("{:.0} ms", seconds * 1e3),
-        seconds if seconds >= 0.001 => format!("{:.1} ms", seconds * 1e3),
-        seconds => format!("{:.0} µs", seconds * 1e6),
-    }
-}
-
 /// `text` in at most `width` characters: what is too long loses its middle, as the ends of an address say most.
 pub(crate) fn fit(text: &str, width: usize) -> String {
     let characters: Vec<char> = text.chars().collect();
@@ -171,12 +163,5 @@ mod tests {
     fn long_text_keeps_both_ends() {
         assert_eq!(fit("abcdefghij", 10), "abcdefghij");
         assert_eq!(fit("abcdefghijk", 10), "abcde…hijk");
-    }
-
-    #[test]
-    fn durations_are_short() {
-        for (micros, text) in [(7, "7 µs"), (1_234, "1.2 ms"), (250_000, "250 ms"), (1_500_000, "1.50 s")] {
-            assert_eq!(short(Duration::from_micros(micros)), text);
-        }
     }
 }

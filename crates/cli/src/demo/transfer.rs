@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use floe::{Connection, SendError};
 use tokio::time::timeout;
 
-use super::story::short;
+use crate::duration::short;
 
 /// Pings whose answers are timed.
 const PINGS: u32 = 20;

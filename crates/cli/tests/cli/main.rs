@@ -3,5 +3,6 @@
 mod agent;
 mod decode;
 mod demo;
+mod gather;
 mod program;
 mod usage;

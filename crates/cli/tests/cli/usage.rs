@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::program::floe;
 
-const COMMANDS: [&str; 3] = ["demo", "agent", "decode"];
+const COMMANDS: [&str; 4] = ["demo", "gather", "agent", "decode"];
 
 #[test]
 fn help_is_there_for_everything_and_fits_a_terminal() {
