@@ -105,12 +105,16 @@ impl Session {
         let state = |at: usize| self.checklists.list(stream_id(at)).map(|l| l.state);
         let mut live =
             (0..self.streams.len()).filter(|&at| state(at) != Some(ChecklistState::Failed)).peekable();
-        // §6.1.3: Failed if all are. With some of them the session goes on, but never to Completed.
+        // §6.1.3: Failed if all are. With some of them the session goes on without those streams (§8.1.2), which the
+        // application has been told of.
         if live.peek().is_none() {
             return Failed;
         }
-        let completed = (0..self.streams.len()).all(|at| state(at) == Some(ChecklistState::Completed));
-        let connected = live.all(|at| self.has_paths(at, now));
+        let (mut completed, mut connected) = (true, true);
+        for at in live {
+            completed &= state(at) == Some(ChecklistState::Completed);
+            connected &= self.has_paths(at, now);
+        }
         let was_connected = matches!(self.state, Connected | Completed | Disconnected);
         if connected && self.is_stale(now) {
             Disconnected
