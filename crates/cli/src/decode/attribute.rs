@@ -1,8 +1,10 @@
 //! The attributes of a message (RFC 8489 §14), those that count and those that do not.
 
+use std::collections::BTreeSet;
+
 use floe::stun::{AttributeType, DecodeError, HEADER_LEN, RawAttribute, TransactionId};
 
-use super::dissect::{Note, REPEATABLE};
+use super::dissect::Note;
 use super::value;
 
 /// One attribute where it stands.
@@ -48,6 +50,7 @@ pub(crate) fn walk<'a>(
     faults: &mut Vec<Note>,
 ) -> Vec<AttributeView<'a>> {
     let mut found: Vec<AttributeView<'a>> = Vec::new();
+    let mut seen = Seen::default();
     let mut offset = HEADER_LEN;
     while let Some(rest) = message.get(offset..).filter(|rest| !rest.is_empty()) {
         let Some((&[k0, k1, l0, l1], tail)) = rest.split_first_chunk() else {
@@ -60,9 +63,8 @@ pub(crate) fn walk<'a>(
         let (kind, length) = (AttributeType::new(u16::from_be_bytes([k0, k1])), u16::from_be_bytes([l0, l1]));
         let (value, after) = tail.split_at_checked(length.into()).unwrap_or((tail, &[]));
         let padding = &after[..after.len().min(usize::from(length).wrapping_neg() % 4)];
-        let mut view =
-            AttributeView { offset, kind, length, value, padding, text: String::new(), ignored: None };
-        view.ignored = why_ignored(kind, &found);
+        let ignored = seen.next(kind);
+        let mut view = AttributeView { offset, kind, length, value, padding, text: String::new(), ignored };
         let end = usize::from(length).next_multiple_of(4);
         if end > tail.len() {
             if whole {
@@ -147,23 +149,37 @@ const fn family_index(kind: AttributeType) -> usize {
     }
 }
 
-/// RFC 8489 §14.5 to §14.7: what follows the attributes that protect the message does not count; of several of one type
-/// the first does (§14).
-fn why_ignored(kind: AttributeType, before: &[AttributeView<'_>]) -> Option<&'static str> {
-    let has = |kind| before.iter().any(|view| view.kind == kind && view.ignored.is_none());
-    let protects = matches!(kind, AttributeType::MESSAGE_INTEGRITY_SHA256 | AttributeType::FINGERPRINT);
-    if has(AttributeType::FINGERPRINT) {
-        Some("after FINGERPRINT")
-    } else if has(AttributeType::MESSAGE_INTEGRITY_SHA256) && kind != AttributeType::FINGERPRINT {
-        Some("after MESSAGE-INTEGRITY-SHA256")
-    } else if has(AttributeType::MESSAGE_INTEGRITY) && !protects {
-        Some("after MESSAGE-INTEGRITY")
-    } else if has(kind) && !REPEATABLE.contains(&kind) {
-        Some("not the first of its type")
-    } else {
-        None
+/// The types of the attributes that counted so far.
+#[derive(Default)]
+struct Seen(BTreeSet<AttributeType>);
+
+impl Seen {
+    /// Notes the next attribute. Why it is ignored, if it is: what follows the attributes that protect the message does not
+    /// count (RFC 8489 §14.5 to §14.7), and of several of one type the first does (§14).
+    fn next(&mut self, kind: AttributeType) -> Option<&'static str> {
+        let has = |kind| self.0.contains(&kind);
+        let protects = matches!(kind, AttributeType::MESSAGE_INTEGRITY_SHA256 | AttributeType::FINGERPRINT);
+        if has(AttributeType::FINGERPRINT) {
+            Some("after FINGERPRINT")
+        } else if has(AttributeType::MESSAGE_INTEGRITY_SHA256) && kind != AttributeType::FINGERPRINT {
+            Some("after MESSAGE-INTEGRITY-SHA256")
+        } else if has(AttributeType::MESSAGE_INTEGRITY) && !protects {
+            Some("after MESSAGE-INTEGRITY")
+        } else if !self.0.insert(kind) && !REPEATABLE.contains(&kind) {
+            Some("not the first of its type")
+        } else {
+            None
+        }
     }
 }
+
+/// Types of which a message may have several: RFC 8656 §10.1, §7.3 and §18.12, RFC 8489 §14.15.
+pub(crate) const REPEATABLE: [AttributeType; 4] = [
+    AttributeType::XOR_PEER_ADDRESS,
+    AttributeType::XOR_RELAYED_ADDRESS,
+    AttributeType::ADDRESS_ERROR_CODE,
+    AttributeType::ALTERNATE_SERVER,
+];
 
 /// What is strange about the attributes and does no harm.
 pub(crate) fn remark(attributes: &[AttributeView<'_>], remarks: &mut Vec<Note>) {

@@ -5,8 +5,7 @@
 
 use floe::stun::attributes::ChannelNumber;
 use floe::stun::{
-    AttributeType, ChannelData, Class, HEADER_LEN, MAGIC_COOKIE, Message, Method, PacketKind, TransactionId,
-    classify,
+    ChannelData, Class, HEADER_LEN, MAGIC_COOKIE, Message, Method, PacketKind, TransactionId, classify,
 };
 
 use super::attribute::{self, AttributeView};
@@ -250,11 +249,3 @@ fn class_and_method(t0: u8, t1: u8) -> (Class, Method) {
         Err(_) => (Class::Request, Method::BINDING), // not reached: the header is good
     }
 }
-
-/// Types of which a message may have several (RFC 8489 §14, RFC 8656 §8.2, §9.1).
-pub(crate) const REPEATABLE: [AttributeType; 4] = [
-    AttributeType::XOR_PEER_ADDRESS,
-    AttributeType::XOR_RELAYED_ADDRESS,
-    AttributeType::ALTERNATE_SERVER,
-    AttributeType::ADDRESS_ERROR_CODE,
-];

@@ -2,7 +2,8 @@
 
 use floe::stun::{ChannelData, Message, RawAttribute};
 
-use super::dissect::{Dissection, Packet, REPEATABLE};
+use super::attribute::REPEATABLE;
+use super::dissect::{Dissection, Packet};
 use super::integrity::{Integrity, Secret};
 use super::{json, text};
 

@@ -15,6 +15,9 @@ const WIDTH: usize = 80;
 /// Columns in front of what a field says: where it is, and how many bytes it takes.
 const PLACE: usize = 14;
 
+/// Bytes shown of what is not understood.
+const SHOWN: usize = 128;
+
 /// The whole report; it ends with a newline.
 pub(crate) fn render(dissection: &Dissection<'_>) -> String {
     let mut page = Page { text: String::new(), notes: notes(dissection) };
@@ -22,7 +25,7 @@ pub(crate) fn render(dissection: &Dissection<'_>) -> String {
     match &dissection.packet {
         Packet::Stun(stun) => page.stun(stun),
         Packet::ChannelData(channel) => page.channel(channel),
-        Packet::Other(_) => page.field(0, "", &value::groups(dissection.bytes), dissection.bytes.len()),
+        Packet::Other(_) => page.unknown(dissection.bytes),
     }
     page.notes_before(usize::MAX);
     if let Packet::Stun(stun) = &dissection.packet {
@@ -124,6 +127,13 @@ impl Page {
             if view.is_whole() { String::new() } else { format!(" (cut off after {})", bytes(value.len())) };
         let end = offset + 4 + value.len() + padding.len();
         self.sized_field(*offset, &size, &name, &format!("{text}{cut}{ignored}"), end);
+    }
+
+    /// The start of what is neither STUN nor ChannelData.
+    fn unknown(&mut self, packet: &[u8]) {
+        let shown = packet.get(..SHOWN).unwrap_or(packet);
+        let more = if shown.len() < packet.len() { " …" } else { "" };
+        self.field(0, "", &format!("{}{more}", value::groups(shown)), shown.len());
     }
 
     fn channel(&mut self, channel: &Channel<'_>) {
