@@ -50,7 +50,7 @@ pub fn check(scene: &Scene, rules: Rules) {
                 Class::Request => check_server_request(packet),
                 Class::Success | Class::Error => check_answer(packet, &keys[0], &got),
                 Class::Indication => {
-                    assert!(!packet.message.has_integrity(), "a keepalive has only a FINGERPRINT")
+                    assert!(!packet.message.has_integrity(), "a keepalive has only a FINGERPRINT");
                 }
             }
         }

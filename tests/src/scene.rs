@@ -136,7 +136,7 @@ impl Scene {
                 let before = self.net[to].received().len();
                 for _ in 0..10 {
                     self.net.with(from, |peer, now| {
-                        peer.send(component, payload.as_bytes(), now).expect("a path")
+                        peer.send(component, payload.as_bytes(), now).expect("a path");
                     });
                 }
                 self.net.run_for(Duration::from_millis(500));

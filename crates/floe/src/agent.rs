@@ -139,6 +139,18 @@ impl Agent {
         self.engine().events.pop()
     }
 
+    /// Waits until gathering is complete: [`Agent::local_candidates`] are all there will be. Only needed where signalling
+    /// carries one message each way; with trickling, follow [`Event::LocalCandidate`]. Returns at once when the agent is
+    /// closed.
+    pub async fn gathered(&self) {
+        let mut gathering = self.engine().watch_gathering();
+        tokio::select! {
+            // The sender lives as long as the engine does.
+            _ = gathering.wait_for(|state| *state == GatheringState::Complete) => {}
+            () = self.engine().closed() => {}
+        }
+    }
+
     /// Waits until every component has a path, and gives the connection of the first component of the first stream;
     /// the others are had from [`Agent::connection`]. Can be called at any time and more than once.
     ///

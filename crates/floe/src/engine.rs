@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use floe_ice::{Component, ConnectionState, ServerAddress, SocketId};
+use floe_ice::{Component, ConnectionState, GatheringState, ServerAddress, SocketId};
 use floe_stun::{Clock, Time};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -32,6 +32,7 @@ pub(crate) struct Engine {
     sockets: Mutex<Option<BTreeMap<SocketId, Arc<Socket>>>>,
     pub(crate) events: Events,
     state: watch::Sender<ConnectionState>,
+    gathering: watch::Sender<GatheringState>,
     pub(crate) signal: Arc<Signal>,
     servers: Vec<ServerAddress>,
     /// The time of the last sending matters: without consent checks, keepalives depend on it.
@@ -52,6 +53,7 @@ impl Engine {
             sockets: Mutex::new(Some(BTreeMap::new())),
             events: Events::default(),
             state: watch::Sender::new(agent.state()),
+            gathering: watch::Sender::new(agent.gathering_state()),
             agent: Mutex::new(agent),
             signal,
             servers,
@@ -109,6 +111,8 @@ impl Engine {
                 self.events.push(event);
             }
         }
+        let gathering = agent.gathering_state();
+        self.gathering.send_if_modified(|known| std::mem::replace(known, gathering) != gathering);
         let state = agent.state();
         self.state.send_if_modified(|known| std::mem::replace(known, state) != state);
         for lane in &self.lanes {
@@ -143,6 +147,10 @@ impl Engine {
 
     pub(crate) fn watch_state(&self) -> watch::Receiver<ConnectionState> {
         self.state.subscribe()
+    }
+
+    pub(crate) fn watch_gathering(&self) -> watch::Receiver<GatheringState> {
+        self.gathering.subscribe()
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -8,38 +8,23 @@
 //!
 //! ```
 //! use std::net::Ipv4Addr;
-//! use floe::{Agent, Event, GatheringState};
-//!
+//! use floe::Agent;
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     // In earnest one of them here and one there, both with .stun_server("stun:...") and without bind.
 //!     let here = Agent::builder().controlling().bind(Ipv4Addr::LOCALHOST).start().await?;
 //!     let there = Agent::builder().bind(Ipv4Addr::LOCALHOST).start().await?;
-//!     here.set_remote_credentials(there.local_credentials())?;
-//!     there.set_remote_credentials(here.local_credentials())?;
-//!     tokio::try_join!(signal(&here, &there), signal(&there, &here))?;
-//!
-//!     let (here, there) = tokio::try_join!(here.connected(), there.connected())?;
-//!     here.send(b"hello").await?;
-//!     let mut buffer = [0; 1500];
-//!     let len = there.recv(&mut buffer).await?;
-//!     assert_eq!(&buffer[..len], b"hello");
-//!     Ok(())
-//! }
-//!
-//! /// What your signalling does: lines of text from one agent to the other.
-//! async fn signal(from: &Agent, to: &Agent) -> Result<(), Box<dyn std::error::Error>> {
-//!     while let Some(event) = from.next_event().await {
-//!         match event {
-//!             Event::LocalCandidate { candidate, .. } => {
-//!                 let _ = to.add_remote_candidate(&candidate.to_string().parse()?)?;
-//!             }
-//!             Event::GatheringStateChanged(GatheringState::Complete) => {
-//!                 return Ok(to.end_of_remote_candidates()?);
-//!             }
-//!             _ => {}
+//!     for (from, to) in [(&here, &there), (&there, &here)] {
+//!         // What your signalling carries: the credentials, and a line of text for each candidate.
+//!         to.set_remote_credentials(from.local_credentials())?;
+//!         from.gathered().await;
+//!         for (_, candidate) in from.local_candidates() {
+//!             let _ = to.add_remote_candidate(&candidate.to_string().parse()?)?;
 //!         }
 //!     }
+//!     let (here, there) = tokio::try_join!(here.connected(), there.connected())?;
+//!     here.send(b"hello").await?;
+//!     assert_eq!(there.recv(&mut [0; 1500]).await?, 5);
 //!     Ok(())
 //! }
 //! ```

@@ -15,7 +15,7 @@
 //! candidate that is signalled twice is known the second time. Without the end of candidates everything works, but a
 //! failure is only noticed when the time for it is over.
 //!
-//! If the signalling carries one message each way and no more, wait for `Complete` and send
+//! If the signalling carries one message each way and no more, wait for [`Agent::gathered`](crate::Agent::gathered) and send
 //! [`Agent::local_candidates`](crate::Agent::local_candidates) along with the credentials.
 //! For SDP there is [`Description`](floe_ice::candidate::Description).
 //!

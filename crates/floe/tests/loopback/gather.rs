@@ -292,3 +292,25 @@ async fn garbage_is_counted() {
     assert_eq!(agent.state(), floe::ConnectionState::New);
     assert_eq!(agent.counters().packets_sent, 0);
 }
+
+#[tokio::test]
+async fn gathered_is_answered_at_any_time_and_when_the_agent_is_closed() {
+    let agent = Agent::builder().bind(Ipv4Addr::LOCALHOST).start().await.expect("it starts");
+    soon(agent.gathered()).await;
+    assert_eq!(agent.gathering_state(), GatheringState::Complete);
+    soon(agent.gathered()).await;
+    assert_eq!(agent.local_candidates().len(), 1);
+
+    let stuck = Agent::builder()
+        .bind(Ipv4Addr::LOCALHOST)
+        .stun_server("127.0.0.1:9")
+        .start()
+        .await
+        .expect("it starts");
+    let waiting = tokio::spawn({
+        let stuck = stuck.clone();
+        async move { stuck.gathered().await }
+    });
+    stuck.close();
+    soon(waiting).await.expect("it does not panic");
+}
