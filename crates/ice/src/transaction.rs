@@ -236,3 +236,6 @@ impl Request {
         Transaction { purpose, role, packet, sent_at: now, sent: 1, schedule, resend, due, expires }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,8 @@ mod form;
 mod freeze;
 pub(crate) mod pair;
 mod schedule;
+#[cfg(test)]
+mod tests;
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
