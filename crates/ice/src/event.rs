@@ -67,7 +67,8 @@ pub enum ConnectionState {
     Connected,
     /// Every component has its selected pair.
     Completed,
-    /// No answer on a path in use for 15 seconds; it may recover. See [`Event::StateChanged`].
+    /// Three consent checks in a row without an answer on a path in use, 15 to 19 seconds; it may recover. Also while a lost
+    /// path is being replaced. See [`Event::StateChanged`].
     Disconnected,
     /// No path was found, or consent on one that was in use expired (RFC 7675 §5.1). Lasts until an ICE restart.
     Failed,
@@ -187,8 +188,9 @@ pub enum Event {
     },
     /// A peer-reflexive remote candidate was learned from a check (RFC 8445 §7.3.1.3).
     RemoteCandidateDiscovered(RemoteId),
-    /// The state of the whole changed. `Disconnected` needs 15 seconds without any answer on the path in use, so one
-    /// lost packet, and even two lost consent checks in a row, never flap it; the first answer ends it.
+    /// The state of the whole changed. `Disconnected` needs 15 seconds without any answer on the path in use and three
+    /// consent checks in a row unanswered, so that one lost packet, and even two lost consent checks in a row, never flap it;
+    /// the first answer ends it.
     StateChanged(ConnectionState),
     /// The checklist of this stream failed (RFC 8445 §6.1.2.1, §8.1.2).
     StreamFailed(StreamId),

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
+use floe_stun::RetransmissionSchedule;
 use hashbrown::HashMap;
 
 use crate::candidate::{Candidate, Foundation};
@@ -27,6 +28,13 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
+    /// An authenticated check came from it: whatever was sent there before, it may be checked once more, with all
+    /// retransmissions.
+    pub(crate) fn heard_from(&mut self, limit: u16) {
+        let once = u16::from(RetransmissionSchedule::DEFAULT_COUNT);
+        self.checks_sent = self.checks_sent.min(limit.saturating_sub(once));
+    }
+
     /// Where to send to, to reach it from a base: a link-local address needs a zone, which is never signalled.
     pub(crate) fn destination(&self, base: SocketAddr) -> SocketAddr {
         let zone = |base: SocketAddr| match base {

@@ -73,8 +73,8 @@ impl Agent {
             .locals
             .find_base(datagram.socket, datagram.local_ip)
             .ok_or(Rejection::UnknownSocket)?;
-        let verified = match self.authenticate(message) {
-            Ok(verified) => verified,
+        let (verified, sender) = match self.authenticate(message) {
+            Ok(authenticated) => authenticated,
             Err(reason) => {
                 self.refuse_stranger(message, base, datagram, reason, now);
                 return Err(reason);
@@ -93,7 +93,7 @@ impl Agent {
                     use_candidate: check.use_candidate,
                     role: check.role,
                 };
-                self.session.on_request(&request, now, &mut self.fx);
+                self.session.on_request(&request, sender, now, &mut self.fx);
                 Ok(())
             }
             Err(unreadable) => {
@@ -110,8 +110,9 @@ impl Agent {
         }
     }
 
-    /// RFC 8489 §9.1.3: USERNAME and integrity are there, the name begins with our ufrag and a colon, the key fits.
-    fn authenticate<'a>(&self, message: &Message<'a>) -> Result<Verified<'a>, Rejection> {
+    /// RFC 8489 §9.1.3: USERNAME and integrity are there, the name begins with our ufrag and a colon, the key fits. Gives
+    /// the ufrag after the colon too.
+    fn authenticate<'a>(&self, message: &Message<'a>) -> Result<(Verified<'a>, &'a [u8]), Rejection> {
         let username = message.get::<floe_stun::attributes::Username<'a>>();
         let Ok(Some(username)) = username else { return Err(Rejection::MissingAttribute) };
         if !message.has_integrity() {
@@ -119,13 +120,12 @@ impl Agent {
         }
         let ours = self.session.keys().local_ufrag().as_bytes();
         let rest = username.as_bytes().strip_prefix(ours);
-        if rest.and_then(<[u8]>::first) != Some(&b':') {
-            return Err(Rejection::WrongUsername);
-        }
-        message.verify(self.session.keys().local()).map_err(|e| match e {
+        let sender = rest.and_then(|rest| rest.strip_prefix(b":")).ok_or(Rejection::WrongUsername)?;
+        let verified = message.verify(self.session.keys().local()).map_err(|e| match e {
             IntegrityError::Missing => Rejection::MissingAttribute,
             _ => Rejection::BadIntegrity,
-        })
+        })?;
+        Ok((verified, sender))
     }
 
     /// [D] By default a stranger gets no answer; otherwise 400 or 401 without integrity, rate-limited.

@@ -31,8 +31,8 @@ pub(crate) struct CheckRequest {
 }
 
 impl Session {
-    /// §7.3. Everything in here happens to authenticated requests only.
-    pub(crate) fn on_request(&mut self, request: &CheckRequest, now: Time, fx: &mut Effects) {
+    /// §7.3. Everything in here happens to authenticated requests only. `sender` is the part of USERNAME after the colon.
+    pub(crate) fn on_request(&mut self, request: &CheckRequest, sender: &[u8], now: Time, fx: &mut Effects) {
         let Some(component) = self.locals.base(request.base).map(|b| b.component) else { return };
         if let Some(verdict) = self.seen.verdict(request, now) {
             self.count_repeated(component, request);
@@ -42,9 +42,15 @@ impl Session {
         // §7.3: without the peer's credentials the request is answered now and acted on when they come.
         if !self.stream(component.stream).is_some_and(Stream::has_peer) {
             self.remember_and_answer(request, Verdict::Success, now, fx);
-            if !self.early.keep(*request, self.config.limits.early_checks) {
+            if !self.early.keep(*request, sender, self.config.limits.early_checks) {
                 fx.counters.reject(Rejection::LimitReached);
             }
+            return;
+        }
+        // §7.3: it is valid with any ufrag after the colon. But without the password that belongs to it (§7.3.1.4) there is
+        // no check to trigger; what it says of roles and nominations concerns another session of the peer.
+        if !self.is_from_peer(component, sender) {
+            self.remember_and_answer(request, Verdict::Success, now, fx);
             return;
         }
         // §7.3.1.1.
@@ -64,11 +70,18 @@ impl Session {
             let stream = locals.base(r.base).map(|b| usize::from(b.component.stream.0));
             stream.and_then(|s| streams.get(s)).is_some_and(Stream::has_peer)
         };
-        for request in self.early.take(ready) {
+        for (request, sender) in self.early.take(ready) {
             let Some(component) = self.locals.base(request.base).map(|b| b.component) else { continue };
+            if !self.is_from_peer(component, &sender) {
+                continue;
+            }
             let _ = self.agree_on_roles(component, request.role, fx);
             self.act_on(component, &request, now, fx);
         }
+    }
+
+    fn is_from_peer(&self, component: Component, sender: &[u8]) -> bool {
+        self.keys.peer(component.stream).is_some_and(|p| p.credentials.ufrag().as_bytes() == sender)
     }
 
     /// §7.3.1.1. False if the request is to be answered with 487.
@@ -128,6 +141,10 @@ impl Session {
             stats.responses_sent = stats.responses_sent.saturating_add(1);
         }
         if concerns_us {
+            // Whoever sends checks is no stranger that they would be sent to in vain.
+            if let Some(remote) = self.remotes.get_mut(remote) {
+                remote.heard_from(self.config.limits.checks_per_remote);
+            }
             self.trigger_check(id);
         }
         if nominates {

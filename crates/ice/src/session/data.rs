@@ -55,43 +55,56 @@ impl Session {
     }
 
     fn update_path(&mut self, component: Component, now: Time, fx: &mut Effects) {
-        let wanted = self.wanted_path(component, now);
+        let wanted = self.wanted_pair(component);
+        self.follow_consent(component, wanted, now, fx);
+        let path = wanted.filter(|&pair| self.may_send_on(component, pair, now));
         let Some(state) = self.component(component) else { return };
-        if state.path == wanted {
+        if state.path == path {
             return;
         }
         self.flush_traffic(component);
+        let ends = path.and_then(|pair| self.ends_of(pair));
+        let Some(state) = self.component_mut(component) else { return };
+        state.path = path;
+        state.path_ends = ends;
+        state.epoch = state.epoch.wrapping_add(1);
+        state.consent_lost &= path.is_none();
+        state.last_sent = now;
+        fx.event(Event::PathChanged(component));
+    }
+
+    /// The pair for data of a component: the selected one, before that the best valid one. None if the checklist Failed:
+    /// then no component of the stream sends (§12.1).
+    fn wanted_pair(&self, component: Component) -> Option<PairId> {
+        if self.checklists.list(component.stream)?.state == ChecklistState::Failed {
+            return None;
+        }
+        self.component(component)?.selected.or_else(|| self.best_valid(component))
+    }
+
+    /// Consent is kept on the pair that data may go on, and so is the NAT's mapping, also while other components are not
+    /// that far.
+    fn follow_consent(&mut self, component: Component, wanted: Option<PairId>, now: Time, fx: &mut Effects) {
+        let followed = self.component(component).and_then(|c| c.consent).map(|c| c.pair);
+        if followed == wanted {
+            return;
+        }
         let consent = wanted.map(|pair| {
             let proved = self.checklists.get(pair).and_then(|p| p.valid).map_or(now, |v| v.confirmed);
             let jittered = fx.random.jitter(INTERVAL);
             Consent::new(pair, proved, now, jittered)
         });
-        let ends = wanted.and_then(|pair| self.ends_of(pair));
-        let Some(state) = self.component_mut(component) else { return };
-        state.path = wanted;
-        state.path_ends = ends;
-        state.epoch = state.epoch.wrapping_add(1);
-        state.consent = consent;
-        state.consent_lost &= wanted.is_none();
-        state.last_sent = now;
-        fx.event(Event::PathChanged(component));
+        if let Some(state) = self.component_mut(component) {
+            state.consent = consent;
+        }
     }
 
-    /// §12.1: the selected pair; before there is one, the best valid pair once every component of the stream has one. None
-    /// if the checklist Failed: then no component of the stream sends.
-    fn wanted_path(&self, component: Component, now: Time) -> Option<PairId> {
-        if self.checklists.list(component.stream)?.state == ChecklistState::Failed {
-            return None;
-        }
-        if let Some(selected) = self.component(component)?.selected {
-            return Some(selected);
-        }
+    /// §12.1: data goes on the selected pair; before there is one, when every component of the stream has a valid one.
+    fn may_send_on(&self, component: Component, pair: PairId, now: Time) -> bool {
         let stream = usize::from(component.stream.0);
         let has_pair = |c: Component| self.is_concluded(c) || self.best_valid(c).is_some();
-        if !self.components_of(stream).take(self.effective_components(stream, now)).all(has_pair) {
-            return None;
-        }
-        self.best_valid(component).filter(|&best| self.has_consent(best, now))
+        let mut all = self.components_of(stream).take(self.effective_components(stream, now));
+        self.is_concluded(component) || (self.has_consent(pair, now) && all.all(has_pair))
     }
 
     /// RFC 7675 §5: the peer consented to receive on this pair, not longer ago than consent lasts.
@@ -229,10 +242,11 @@ impl Session {
 
     /// When consent or a keepalive wants something next.
     pub(super) fn next_path_timeout(&self, now: Time) -> Option<Time> {
-        let in_use = self.streams.iter().flat_map(|s| &s.components).filter(|c| c.path.is_some());
+        let all = self.streams.iter().flat_map(|s| &s.components);
         if self.config.consent {
-            in_use.filter_map(|c| c.consent).map(|c| c.next_timeout(now)).min()
+            all.filter_map(|c| c.consent).map(|c| c.next_timeout(now)).min()
         } else {
+            let in_use = all.filter(|c| c.path.is_some());
             in_use.map(|c| c.last_sent.saturating_add(self.config.keepalive)).min()
         }
     }

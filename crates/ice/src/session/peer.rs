@@ -13,7 +13,7 @@ use crate::ids::{Component, RemoteId, StreamId};
 use crate::parameters::RemoteParameters;
 use crate::remotes::Remote;
 
-use super::Session;
+use super::{Session, Stream};
 
 /// No peer slows us down to less than one check in this time.
 const MAX_TA: Duration = Duration::from_secs(1);
@@ -46,14 +46,16 @@ impl Session {
         }
         // RFC 8863 §4: our credentials are out, the peer's are in.
         let patience_ends = now.saturating_add(RetransmissionSchedule::new(self.config.rto).timeout());
-        for s in streams.clone() {
-            self.keys.set_peer(StreamId(s), &parameters.credentials);
-            if let Some(stream) = self.streams.get_mut(usize::from(s)) {
-                stream.patience_ends.get_or_insert(patience_ends);
+        let news: Vec<StreamId> =
+            streams.map(StreamId).filter(|&s| !self.stream(s).is_some_and(Stream::has_peer)).collect();
+        for &s in &news {
+            self.keys.set_peer(s, &parameters.credentials);
+            if let Some(stream) = self.stream_mut(s) {
+                stream.patience_ends = Some(patience_ends);
             }
         }
-        for s in streams {
-            self.pair_stream(StreamId(s), parameters.credentials.ufrag(), fx);
+        for s in news {
+            self.pair_stream(s, parameters.credentials.ufrag(), fx);
         }
         self.start_checklists();
         self.replay_early(now, fx);

@@ -332,3 +332,18 @@ fn consent_before_selection_is_kept_and_lost_like_any_other() {
     assert_eq!(losses(&script), [ConsentLoss::Expired]);
     assert_eq!(script.agent.state(), ConnectionState::Failed);
 }
+
+#[test]
+fn a_component_that_waits_for_another_one_keeps_its_consent() {
+    let mut script = Script::new(|c| (c.role, c.streams) = (Role::Controlled, [2].to_vec()));
+    script.host(1);
+    let rtcp = core::net::SocketAddr::from(([10, 0, 0, 1], 5001));
+    script.host_at(crate::agent::tests::script::component(0, 2), rtcp);
+    script.know_peer();
+    script.signal(&host(1));
+    script.answering_to(35_000);
+    assert_eq!(script.path(), None);
+    script.signal(&host(2).with_component(crate::ComponentId::new(2).expect("two")));
+    script.answering_to(35_100);
+    assert_eq!(script.path(), Some(remote(1)), "at once");
+}

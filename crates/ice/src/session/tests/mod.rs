@@ -5,6 +5,7 @@ mod failing;
 mod forming;
 mod freezing;
 mod keepalive;
+mod limits;
 mod nomination;
 mod reflexive;
 mod requests;

@@ -255,3 +255,31 @@ fn data_comes_from_known_candidates_only_but_needs_no_check_of_ours() {
     assert!(matches!(learned, Received::Data { .. }), "a peer-reflexive candidate is known");
     assert_eq!(script.state_of(local(1), remote(1)), Some(PairState::InProgress), "data proves nothing");
 }
+
+#[test]
+fn a_check_from_another_session_of_the_peer_is_answered_and_concerns_us_no_further() {
+    // §7.3, §7.3.1.4: forking, or a generation that we have not heard of yet.
+    let other = |script: &Script| std::format!("{}:other", script.agent.local_credentials().ufrag());
+    let mut script = Script::controlled(1);
+    script.signal(&host(1));
+    let check = script.check();
+    script.reply(&check, |_| {});
+    let name = other(&script);
+    for role in [None, Some(crate::message::PeerRole::Controlled(0))] {
+        let answer = script.ask(|a| {
+            (a.username, a.nominate) = (Some(name.clone()), true);
+            a.role = role.or(a.role);
+        });
+        assert_eq!(answer.map(|a| (a.error, a.mapped)), Some((None, Some(remote(1)))));
+    }
+    assert_eq!((script.selected(), script.agent.role()), (None, Role::Controlled));
+    // The same before the credentials are known.
+    let mut script = Script::new(|_| {});
+    script.host(1);
+    let name = other(&script);
+    script.ask(|a| a.username = Some(name));
+    script.ask(|a| a.from = remote(2));
+    script.know_peer();
+    let learned: Vec<_> = script.agent.remote_candidates().map(|(_, _, c)| c.address()).collect();
+    assert_eq!(learned, [remote(2)]);
+}
