@@ -216,6 +216,7 @@ fn is_unknown(kind: AttributeType) -> bool {
                 | AttributeType::REALM
                 | AttributeType::NONCE
                 | AttributeType::USERHASH
+                | AttributeType::PASSWORD_ALGORITHM
                 | AttributeType::MESSAGE_INTEGRITY
                 | AttributeType::MESSAGE_INTEGRITY_SHA256
         )
@@ -240,7 +241,11 @@ impl Answer {
         for raw in message.attributes() {
             match raw.kind {
                 AttributeType::XOR_MAPPED_ADDRESS if xor.is_none() => {
-                    xor = Some(XorMappedAddress::decode(raw, &id)?.0);
+                    xor = match XorMappedAddress::decode(raw, &id) {
+                        // RFC 8489 §6.3.3: as if it were not there.
+                        Err(DecodeError::AddressFamily(_)) => None,
+                        decoded => Some(decoded?.0),
+                    };
                 }
                 AttributeType::MAPPED_ADDRESS if plain.is_none() => plain = mapped(raw, &id),
                 AttributeType::ERROR_CODE if code.is_none() => {

@@ -38,3 +38,25 @@ impl Random {
         Duration::from_nanos((nanos - span / 2).saturating_add(offset))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn transaction_ids_use_all_96_bits_and_do_not_repeat() {
+        let draw = |seed| {
+            let mut random = Random::new([seed; 32]);
+            (0..256).map(move |_| *random.transaction_id().as_bytes())
+        };
+        let ids: BTreeSet<_> = draw(1).chain(draw(2)).collect();
+        assert_eq!(ids.len(), 512);
+        for bit in 0..96 {
+            let set = ids.iter().filter(|id| id[bit / 8] >> (bit % 8) & 1 == 1).count();
+            // Half of them, give or take seven standard deviations.
+            assert!((176..=336).contains(&set), "bit {bit} is set in {set}");
+        }
+    }
+}

@@ -207,7 +207,12 @@ mod tests {
 
     #[test]
     fn other_schemes_say_that_they_are_not_supported() {
-        for text in ["stuns:example.org", "turn:example.org:3478", "TURNS:example.org?transport=tcp"] {
+        for text in [
+            "stuns:example.org",
+            "stuns:192.0.2.1",
+            "turn:example.org:3478",
+            "TURNS:example.org?transport=tcp",
+        ] {
             assert_eq!(parsed(text), Err(ServerAddressError::UnsupportedScheme), "{text}");
         }
     }

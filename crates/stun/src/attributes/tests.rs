@@ -164,6 +164,21 @@ fn error_codes() {
 }
 
 #[test]
+fn the_codes_of_rfc_8489_have_their_reasons() {
+    // §14.8.
+    for (error, code, reason) in [
+        (ErrorCode::TRY_ALTERNATE, 300, "Try Alternate"),
+        (ErrorCode::BAD_REQUEST, 400, "Bad Request"),
+        (ErrorCode::UNAUTHENTICATED, 401, "Unauthenticated"),
+        (ErrorCode::UNKNOWN_ATTRIBUTE, 420, "Unknown Attribute"),
+        (ErrorCode::STALE_NONCE, 438, "Stale Nonce"),
+        (ErrorCode::SERVER_ERROR, 500, "Server Error"),
+    ] {
+        assert_eq!((error.code(), error.reason()), (code, Ok(reason)));
+    }
+}
+
+#[test]
 fn a_reason_that_is_not_utf8_spoils_only_itself() {
     let error = decode::<ErrorCode<'_>>(b"\0\0\x04\x01\xFF\xFE").unwrap();
     assert_eq!(error.code(), 401);
@@ -274,7 +289,9 @@ fn password_algorithms_round_trip() {
     // Padding that the attribute's own length leaves out.
     assert_eq!(decode(b"\x77\x77\0\x05salt!"), Ok(odd));
     let echo = b"\0\x02\0\0\x77\x77\0\x05salt!\xFF\xFF\xFF";
-    assert_eq!(encode(&decode::<PasswordAlgorithms<'_>>(echo).unwrap()).unwrap(), echo);
+    let sloppy = decode::<PasswordAlgorithms<'_>>(echo).unwrap();
+    assert!(sloppy.iter().eq([PasswordAlgorithm::SHA256, odd]), "padding is ignored whatever it holds");
+    assert_eq!(encode(&sloppy).unwrap(), echo);
 }
 
 #[test]

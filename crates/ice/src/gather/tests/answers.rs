@@ -5,7 +5,8 @@ use core::net::SocketAddr;
 use std::format;
 use std::string::ToString;
 
-use floe_stun::{AttributeType, RawAttribute, TransactionId};
+use floe_stun::attributes::MappedAddress;
+use floe_stun::{AttributeType, Class, RawAttribute, TransactionId};
 
 use super::{Bench, Says, error, ms, old_success, parse, success, success_with};
 use crate::candidate::CandidateKind;
@@ -33,6 +34,22 @@ fn a_server_that_only_knows_rfc_3489_will_do() {
     let (mut bench, id) = asked();
     assert_eq!(bench.deliver(BASE, SERVER, &old_success(id, mapped())), Received::Ice);
     assert_eq!(bench.reflexive(), ["203.0.113.99:6000"]);
+}
+
+#[test]
+fn a_mapped_address_of_a_family_that_does_not_exist_is_passed_over() {
+    // RFC 8489 §6.3.3.
+    let strange = RawAttribute { kind: AttributeType::XOR_MAPPED_ADDRESS, value: &[0, 3, 1, 1, 1, 1, 1, 1] };
+    let (mut bench, id) = asked();
+    let both = super::build(Class::Success, id, None, |m| {
+        m.raw_attribute(strange).attribute(&MappedAddress(mapped()))
+    });
+    assert_eq!(bench.deliver(BASE, SERVER, &both), Received::Ice);
+    assert_eq!(bench.reflexive(), ["203.0.113.99:6000"]);
+    let (mut bench, id) = asked();
+    let alone = super::build(Class::Success, id, Some(strange), |m| m);
+    let received = bench.deliver(BASE, SERVER, &alone);
+    assert_eq!(received, Received::Rejected(Rejection::MissingAttribute));
 }
 
 #[test]
@@ -134,7 +151,7 @@ fn an_attribute_that_may_be_ignored_is() {
 #[test]
 fn an_answer_without_what_it_is_for_is_a_bad_answer() {
     let (mut bench, id) = asked();
-    let empty = super::build(floe_stun::Class::Success, id, None, |m| m);
+    let empty = super::build(Class::Success, id, None, |m| m);
     let received = bench.deliver(BASE, SERVER, &empty);
     assert_eq!(received, Received::Rejected(Rejection::MissingAttribute));
     assert_eq!(bench.problems()[0].3, GatheringFailure::BadAnswer);

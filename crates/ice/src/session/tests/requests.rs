@@ -99,6 +99,7 @@ fn a_stranger_may_get_an_error_if_the_embedder_wants_it_ten_times_a_second() {
         let answer = answer.expect("an error");
         assert_eq!((answer.class, answer.error), (Class::Error, Some(code)));
         assert!(!answer.has_integrity && answer.has_fingerprint);
+        assert_eq!(answer.attributes, 2, "ERROR-CODE and FINGERPRINT; no USERNAME");
     }
     script.to(5_000);
     let mut answers = 0;
@@ -129,8 +130,10 @@ fn unknown_attributes_that_must_be_understood_are_named_in_a_420() {
         script.send_ask(&ask)
     };
     assert_eq!((received, answer.is_none()), (rejected(Rejection::MissingAttribute), true));
-    let ask = script.new_ask(|a| a.extra = Some(AttributeType::new(0x8777)));
-    assert_eq!(script.send_ask(&ask).0, Received::Ice, "this one may be ignored");
+    for known in [AttributeType::new(0x8777), AttributeType::PASSWORD_ALGORITHM, AttributeType::NONCE] {
+        let ask = script.new_ask(|a| a.extra = Some(known));
+        assert_eq!(script.send_ask(&ask).0, Received::Ice, "{known:?} may be ignored");
+    }
 }
 
 #[test]

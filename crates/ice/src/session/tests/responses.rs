@@ -79,8 +79,10 @@ fn answers_without_the_right_integrity_do_not_exist() {
             (None, Rejection::MissingAttribute),
             (Some(Key::short_term("another password altogether")), Rejection::BadIntegrity),
         ] {
+            let before = script.agent.counters().rejected(reason);
             let received = script.try_reply(&check, |r| (r.error, r.key) = (error, key));
             assert_eq!(received, Received::Rejected(reason));
+            assert_eq!(script.agent.counters().rejected(reason), before + 1);
         }
     }
     assert_eq!(script.agent.role(), Role::Controlling);
