@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod conformance;
 mod habits;
 mod imports;
 mod layers;
@@ -86,4 +87,9 @@ fn manifests_depend_only_downwards() {
 #[test]
 fn every_test_and_bench_file_is_a_target() {
     assert_none(&manifests::files_without_target(), "a file that is no target never runs");
+}
+
+#[test]
+fn the_tables_of_clauses_name_tests_that_exist() {
+    assert_none(&conformance::findings(), "a clause has one row, and a row has a proof or a reason");
 }

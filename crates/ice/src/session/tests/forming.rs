@@ -186,6 +186,49 @@ fn a_pair_that_the_peer_checks_finds_room() {
 }
 
 #[test]
+fn the_default_cap_is_one_hundred_pairs() {
+    let mut script = Script::controlled(2);
+    for n in 1..=100 {
+        script.signal(&host(n));
+    }
+    assert_eq!(script.agent.pairs().count(), 100);
+}
+
+#[test]
+fn checks_to_one_remote_candidate_have_an_end() {
+    // Our own rule beside §19.5.1: retransmissions count, and other candidates are not concerned.
+    let mut script = Script::with(Role::Controlled, 3, |c| c.limits.checks_per_remote = 2);
+    script.signal(&host(1));
+    let checks = [script.check(), script.check()];
+    assert_eq!(checks.map(|c| c.from), [local(1), local(2)]);
+    script.to(100);
+    assert_eq!(script.state_of(local(3), remote(1)), Some(PairState::Failed));
+    script.signal(&host(2));
+    assert_eq!(script.check().to, remote(2));
+}
+
+#[test]
+fn a_reflexive_candidate_is_paired_as_its_base_and_once() {
+    // §6.1.2.4.
+    let mapping = crate::AddressMapping {
+        local: local(1).ip(),
+        external: core::net::IpAddr::from([203, 0, 113, 50]),
+        replace: false,
+    };
+    let mut script = Script::with(Role::Controlled, 1, |c| c.gather.mappings = [mapping].to_vec());
+    let kinds: Vec<_> = script.agent.local_candidates().map(|(_, _, c)| c.kind()).collect();
+    assert_eq!(
+        kinds,
+        [crate::candidate::CandidateKind::Host, crate::candidate::CandidateKind::ServerReflexive]
+    );
+    script.signal(&host(1));
+    assert_eq!(pairs(&script), [(local(1), remote(1))], "the better of two redundant pairs");
+    assert_eq!(script.check().from, local(1));
+    script.to(400);
+    assert_eq!(script.requests().len(), 0);
+}
+
+#[test]
 fn a_candidate_is_added_once() {
     let mut script = Script::controlling(1);
     let AddedCandidate::Added(id) = script.add(StreamId::FIRST, &host(1)) else { panic!("it is new") };

@@ -336,6 +336,28 @@ fn of_several_nominated_pairs_the_best_is_selected() {
 }
 
 #[test]
+fn a_nomination_removes_the_other_pairs_of_its_component() {
+    // §8.1.2: one is being checked, one is frozen or waiting, one is in the triggered-check queue.
+    let mut script = Script::with(Role::Controlled, 1, |c| c.consent = false);
+    for n in 1..=4 {
+        script.signal(&host(n));
+    }
+    let (first, second) = (script.check(), script.check());
+    script.ask(|a| a.from = remote(4));
+    script.reply(&first, |_| {});
+    script.ask(|a| a.nominate = true);
+    assert_eq!(script.selected(), Some((local(1), remote(1))));
+    assert_eq!([3, 4].map(|n| script.state_of(local(1), remote(n))), [None; 2]);
+    script.to(39_000);
+    assert_eq!(script.requests().len(), 0, "neither the queued check nor a retransmission");
+    // The answer to a cancelled check is waited for.
+    assert_eq!(script.try_reply(&second, |_| {}), crate::Received::Ice);
+    script.to(60_000);
+    assert_ne!(script.state_of(local(1), remote(2)), Some(PairState::Failed));
+    assert_eq!(script.selected(), Some((local(1), remote(1))));
+}
+
+#[test]
 fn the_selected_pair_does_not_flap() {
     for role in [Role::Controlling, Role::Controlled] {
         let mut script = Script::connected(role, |_| {});

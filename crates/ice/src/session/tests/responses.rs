@@ -1,13 +1,14 @@
 //! RFC 8445 §7.2.4 and §7.2.5: checks as they are sent, and what their answers mean.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use floe_stun::{AttributeType, IntegrityAlgorithm, Key};
 
 use crate::agent::tests::heard::signed_with;
 use crate::agent::tests::script::{PEER_UFRAG, Script, host, local, millis, peer_key, remote};
 use crate::candidate::peer_reflexive_priority;
-use crate::{Nomination, PairState, Received, Rejection, Role};
+use crate::{Config, ConfigError, Nomination, PairState, Received, Rejection, Role};
 
 #[test]
 fn a_check_has_what_the_rfc_demands_and_nothing_else() {
@@ -237,6 +238,20 @@ fn rto_grows_with_the_work_up_to_a_limit() {
         let again = script.requests().into_iter().find(|c| c.id == first.id).expect("a retransmission");
         assert_eq!(again.at, millis(expected), "{pairs} pairs");
     }
+}
+
+#[test]
+fn a_setting_below_the_floors_of_the_rfc_is_refused() {
+    // §14.2 and §14.3.
+    let validated = |set: fn(&mut Config)| {
+        let mut config = Config::new([0; 32]);
+        set(&mut config);
+        config.validate()
+    };
+    assert_eq!(validated(|c| c.ta = Duration::from_micros(4_999)), Err(ConfigError::Ta));
+    assert_eq!(validated(|c| c.ta = Duration::from_millis(5)), Ok(()));
+    assert_eq!(validated(|c| c.rto = Duration::from_millis(499)), Err(ConfigError::Rto));
+    assert_eq!(validated(|c| c.max_rto = Duration::from_millis(499)), Err(ConfigError::Rto));
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! RFC 8445 §7.3.1.1 and §7.2.5.1: role conflicts, seen from both sides.
 
 use crate::agent::tests::net::Net;
-use crate::agent::tests::script::{Script, host, local, remote};
+use crate::agent::tests::script::{Script, component, host, local, remote};
 use crate::message::PeerRole;
-use crate::{Component, ConnectionState, Event, PairState, Role};
+use crate::{Component, ConnectionState, Event, PairState, Role, StreamId, Time};
 
 const CONTROLLING_MAX: PeerRole = PeerRole::Controlling(u64::MAX);
 const CONTROLLED_MAX: PeerRole = PeerRole::Controlled(u64::MAX);
@@ -78,6 +78,32 @@ fn a_487_switches_the_role_draws_a_tie_breaker_and_checks_again() {
         assert_ne!(again.id, check.id);
         script.reply(&again, |_| {});
         assert_eq!(script.state_of(local(1), remote(1)), Some(PairState::Succeeded));
+    }
+}
+
+#[test]
+fn all_checks_of_a_session_have_one_tie_breaker() {
+    // §16.1: over all streams, consent checks included, and not that of another agent.
+    let tie_breakers = |role, seed| {
+        let mut script = Script::with(role, 1, |c| (c.streams, c.seed) = ([1, 1].to_vec(), [seed; 32]));
+        script.host_at(component(1, 1), core::net::SocketAddr::from(([10, 0, 0, 1], 5001)));
+        script.signal(&host(1));
+        let _ = script.add(StreamId(1), &host(2));
+        let mut found: alloc::vec::Vec<u64> = (0..12)
+            .map(|_| {
+                let check = script.check();
+                script.reply(&check, |_| {});
+                check.tie_breaker()
+            })
+            .collect();
+        assert!(script.now > Time::from_secs(4), "some were for consent");
+        found.dedup();
+        found
+    };
+    for role in [Role::Controlling, Role::Controlled] {
+        let both = [tie_breakers(role, 1), tie_breakers(role, 2)];
+        assert_eq!(both.each_ref().map(|found| found.len()), [1, 1]);
+        assert_ne!(both[0], both[1]);
     }
 }
 
