@@ -135,8 +135,8 @@ impl Locals {
         Some(id)
     }
 
-    /// The host candidate of a base.
-    pub(crate) fn add_host(&mut self, base: BaseId) -> Option<LocalId> {
+    /// The host candidate of a base; with `external`, what a 1:1 NAT makes of it.
+    pub(crate) fn add_host(&mut self, base: BaseId, external: Option<SocketAddr>) -> Option<LocalId> {
         let b = *self.base(base)?;
         let foundation = self.foundations.foundation(FoundationKey {
             kind: CandidateKind::Host,
@@ -144,23 +144,7 @@ impl Locals {
             server: None,
             transport: Protocol::Udp,
         })?;
-        let candidate = Candidate::host(b.address)
-            .with_component(b.component.id)
-            .with_local_preference(local_preference(usize::from(b.rank), 0)?)
-            .with_foundation(foundation);
-        self.insert(candidate, base)
-    }
-
-    /// The host candidate of a base behind a 1:1 NAT that replaces its address.
-    pub(crate) fn add_mapped_host(&mut self, base: BaseId, external: SocketAddr) -> Option<LocalId> {
-        let b = *self.base(base)?;
-        let foundation = self.foundations.foundation(FoundationKey {
-            kind: CandidateKind::Host,
-            base: b.address.ip(),
-            server: None,
-            transport: Protocol::Udp,
-        })?;
-        let candidate = Candidate::host(external)
+        let candidate = Candidate::host(external.unwrap_or(b.address))
             .with_component(b.component.id)
             .with_local_preference(local_preference(usize::from(b.rank), 0)?)
             .with_foundation(foundation);
@@ -289,7 +273,7 @@ mod tests {
         let ip = "fe80::1".parse().expect("an address");
         let with_zone = |zone| SocketAddr::V6(SocketAddrV6::new(ip, 4000, 0, zone));
         let base = locals.add_base(Component::default(), SocketId(0), with_zone(4)).expect("new");
-        let host = locals.add_host(base).expect("room");
+        let host = locals.add_host(base, None).expect("room");
         assert_eq!(locals.find_mapped(base, with_zone(0)), Some(host));
         assert_eq!(locals.find_mapped(base, SocketAddr::new(ip.into(), 4001)), None);
     }

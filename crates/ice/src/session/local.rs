@@ -34,8 +34,8 @@ impl Session {
         }
         let base = self.locals.add_base(component, socket, address).ok_or(AgentError::DuplicateCandidate)?;
         let id = match host {
-            HostCandidate::Mapped(external) => self.locals.add_mapped_host(base, external),
-            HostCandidate::Plain | HostCandidate::Hidden => self.locals.add_host(base),
+            HostCandidate::Mapped(external) => self.locals.add_host(base, Some(external)),
+            HostCandidate::Plain | HostCandidate::Hidden => self.locals.add_host(base, None),
         };
         let id = id.ok_or(AgentError::TooManyCandidates)?;
         self.announce_local(id, base, fx);
@@ -77,8 +77,8 @@ impl Session {
     ) {
         let Some(base) = self.locals.add_ranked_base(component, socket, address, rank) else { return };
         let id = match host {
-            HostCandidate::Plain => self.locals.add_host(base),
-            HostCandidate::Mapped(external) => self.locals.add_mapped_host(base, external),
+            HostCandidate::Plain => self.locals.add_host(base, None),
+            HostCandidate::Mapped(external) => self.locals.add_host(base, Some(external)),
             HostCandidate::Hidden => None,
         };
         if let Some(id) = id {
