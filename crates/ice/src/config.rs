@@ -328,28 +328,3 @@ impl fmt::Display for ConfigError {
 }
 
 impl core::error::Error for ConfigError {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn verdict(set: impl FnOnce(&mut Config)) -> Result<(), ConfigError> {
-        let mut config = Config::new([7; 32]);
-        set(&mut config);
-        config.validate()
-    }
-
-    #[test]
-    fn times_below_what_the_rfcs_allow_are_refused() {
-        // RFC 8445 §14.3, RFC 8489 §6.2.1.
-        assert_eq!(verdict(|c| c.rto = Duration::from_millis(500)), Ok(()));
-        assert_eq!(verdict(|c| c.rto = Duration::from_millis(499)), Err(ConfigError::Rto));
-        assert_eq!(verdict(|c| c.max_rto = Duration::from_millis(499)), Err(ConfigError::Rto));
-        // RFC 8445 §14.2.
-        assert_eq!(verdict(|c| c.ta = Duration::from_millis(5)), Ok(()));
-        assert_eq!(verdict(|c| c.ta = Duration::from_millis(4)), Err(ConfigError::Ta));
-        // RFC 8445 §11.
-        assert_eq!(verdict(|c| c.keepalive = Duration::from_secs(15)), Ok(()));
-        assert_eq!(verdict(|c| c.keepalive = Duration::from_secs(14)), Err(ConfigError::Keepalive));
-    }
-}

@@ -7,8 +7,8 @@ use floe_stun::{AttributeType, IntegrityAlgorithm, Key};
 
 use crate::agent::tests::heard::signed_with;
 use crate::agent::tests::script::{PEER_UFRAG, Script, host, local, millis, peer_key, remote};
-use crate::candidate::peer_reflexive_priority;
-use crate::{Config, ConfigError, Nomination, PairState, Received, Rejection, Role};
+use crate::candidate::{Credentials, peer_reflexive_priority};
+use crate::{Config, ConfigError, Nomination, PairState, Received, Rejection, RemoteParameters, Role};
 
 #[test]
 fn a_check_has_what_the_rfc_demands_and_nothing_else() {
@@ -29,6 +29,19 @@ fn a_check_has_what_the_rfc_demands_and_nothing_else() {
             assert_eq!(signed_with(&check.bytes, &peer_key()), IntegrityAlgorithm::Sha1);
         }
     }
+}
+
+#[test]
+fn the_longest_check_fits_a_packet_that_every_host_takes() {
+    // RFC 8489 §6.1: with the headers of IPv4 and UDP, 576 bytes.
+    let mut script = Script::new(|c| (c.role, c.nomination) = (Role::Controlling, Nomination::Immediate));
+    script.host(1);
+    script.signal(&host(1));
+    let peer = Credentials::new(&"u".repeat(256), &"p".repeat(256)).expect("the longest there are");
+    script.agent.set_remote_parameters(&RemoteParameters::new(peer), script.now).expect("open");
+    let check = script.check();
+    assert!(check.use_candidate && check.username.as_ref().is_some_and(|name| name.len() > 256));
+    assert!(20 + 8 + check.bytes.len() <= 576, "{} bytes", check.bytes.len());
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn all_checks_of_a_session_have_one_tie_breaker() {
     };
     for role in [Role::Controlling, Role::Controlled] {
         let both = [tie_breakers(role, 1), tie_breakers(role, 2)];
-        assert_eq!(both.each_ref().map(|found| found.len()), [1, 1]);
+        assert_eq!(both.each_ref().map(alloc::vec::Vec::len), [1, 1]);
         assert_ne!(both[0], both[1]);
     }
 }
