@@ -88,7 +88,8 @@ impl Agent {
     }
 
     /// Adds a host candidate for a socket of the embedder's own, in place of [`Agent::gather`] or beside it. With servers
-    /// configured, they are asked about it. The candidate is announced by [`Event::LocalCandidate`] as well.
+    /// configured, they are asked about it. The candidate is announced by [`Event::LocalCandidate`] as well, unless its
+    /// component has its selected pair already.
     ///
     /// `address` is what the peer can reach the socket at: not unspecified, not multicast, with a port. For a socket bound to
     /// a wildcard address add each of its addresses, and tell [`Datagram::local_ip`] with every datagram. Behind a 1:1 NAT add

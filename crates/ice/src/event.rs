@@ -163,7 +163,7 @@ impl fmt::Display for GatheringFailure {
 #[non_exhaustive]
 pub enum Event {
     /// A local candidate to be signalled to the peer: [`Agent::local_candidate`](crate::Agent::local_candidate) has
-    /// it. It is checked from now on.
+    /// it. It is checked from now on. None is announced for a component that has its selected pair (RFC 8838 §13).
     LocalCandidate(LocalId),
     /// Gathering went on. [`GatheringState::Complete`] is the moment to signal end-of-candidates.
     GatheringStateChanged(GatheringState),

@@ -165,6 +165,7 @@ fn when_ice_has_completed_the_bindings_are_let_go() {
     let late = bench.last_to(DEAD).id;
     let received = bench.deliver(SocketId(0), DEAD, &success(late, parse("203.0.113.98:5000")));
     assert_eq!((received, bench.completed_at()), (Received::Ice, Some(8000)));
+    assert_eq!(bench.reflexive(), ["203.0.113.99:5000"], "RFC 8838 §13: nothing is trickled any more");
     talk(&mut bench, &mut peer, (8000, 60_000));
     assert_eq!(bench.agent.state(), ConnectionState::Completed);
     assert_eq!((bench.times_to(SERVER), bench.times_to(DEAD)), ([0].into(), [50, 550].into()));

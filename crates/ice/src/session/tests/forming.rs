@@ -186,28 +186,6 @@ fn a_pair_that_the_peer_checks_finds_room() {
 }
 
 #[test]
-fn the_default_cap_is_one_hundred_pairs() {
-    let mut script = Script::controlled(2);
-    for n in 1..=100 {
-        script.signal(&host(n));
-    }
-    assert_eq!(script.agent.pairs().count(), 100);
-}
-
-#[test]
-fn checks_to_one_remote_candidate_have_an_end() {
-    // Our own rule beside §19.5.1: retransmissions count, and other candidates are not concerned.
-    let mut script = Script::with(Role::Controlled, 3, |c| c.limits.checks_per_remote = 2);
-    script.signal(&host(1));
-    let checks = [script.check(), script.check()];
-    assert_eq!(checks.map(|c| c.from), [local(1), local(2)]);
-    script.to(100);
-    assert_eq!(script.state_of(local(3), remote(1)), Some(PairState::Failed));
-    script.signal(&host(2));
-    assert_eq!(script.check().to, remote(2));
-}
-
-#[test]
 fn a_reflexive_candidate_is_paired_as_its_base_and_once() {
     // §6.1.2.4.
     let mapping = crate::AddressMapping {
@@ -269,4 +247,25 @@ fn a_concluded_component_gets_no_pairs() {
     script.host(2);
     script.signal(&host(2));
     assert_eq!(script.agent.pairs().count(), 1);
+}
+
+#[test]
+fn a_candidate_that_is_found_after_the_nomination_is_not_signalled() {
+    // RFC 8838 §13: of a component that has its pair; others go on.
+    let mut script = Script::new(|c| (c.role, c.streams) = (Role::Controlled, [2].to_vec()));
+    script.host(1);
+    script.know_peer();
+    script.signal(&host(1));
+    let check = script.check();
+    script.reply(&check, |_| {});
+    script.ask(|a| a.nominate = true);
+    assert_eq!(script.selected(), Some((local(1), remote(1))));
+    script.take_events();
+    let late = script.host(2);
+    assert!(!script.events.contains(&crate::Event::LocalCandidate(late)));
+    assert_eq!(script.agent.local_candidates().count(), 1);
+    let rtcp = script.host_at(component(0, 2), SocketAddr::from(([10, 0, 0, 1], 5001)));
+    assert!(script.events.contains(&crate::Event::LocalCandidate(rtcp)));
+    // The peer may find it all the same.
+    assert!(script.ask(|a| a.to = local(2)).is_some());
 }

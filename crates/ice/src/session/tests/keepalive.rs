@@ -63,6 +63,24 @@ fn none_goes_out_where_consent_is_checked() {
 }
 
 #[test]
+fn after_selection_the_selected_pair_alone_has_keepalives() {
+    let mut script = Script::with(Role::Controlled, 1, without_consent);
+    script.signal(&host(1));
+    script.signal(&host(2));
+    let checks = [script.check(), script.check()];
+    for check in &checks {
+        script.reply(check, |_| {});
+    }
+    script.ask(|a| (a.from, a.nominate) = (remote(2), true));
+    assert_eq!(script.selected(), Some((local(1), remote(2))));
+    script.take();
+    script.to(100_000);
+    let keepalives = indications(script.take());
+    assert_eq!(keepalives.len(), 6);
+    assert!(keepalives.iter().all(|k| k.to == remote(2)));
+}
+
+#[test]
 fn the_interval_is_configurable_and_never_shorter() {
     let keepalive = Duration::from_secs(40);
     let mut script = Script::connected(Role::Controlled, |c| (c.consent, c.keepalive) = (false, keepalive));

@@ -147,6 +147,18 @@ fn limits_that_leave_nothing_are_refused() {
 }
 
 #[test]
+fn a_stream_has_1_to_256_components() {
+    // §5.1.2.1.
+    for (components, result) in
+        [(0, Err(ConfigError::Components)), (257, Err(ConfigError::Components)), (256, Ok(()))]
+    {
+        let mut config = Config::new([0; 32]);
+        config.streams = [1, components].to_vec();
+        assert_eq!(config.validate(), result);
+    }
+}
+
+#[test]
 fn the_largest_packet_fits() {
     // A peer's ufrag of 256 characters, the most that RFC 8839 §5.4 has, and every attribute of a check.
     let ufrag: std::string::String = core::iter::repeat_n('u', 256).collect();

@@ -247,11 +247,13 @@ fn what_arrives_where_the_agent_has_no_candidate_is_not_its_business() {
 #[test]
 fn data_comes_from_known_candidates_only_but_needs_no_check_of_ours() {
     // §12.2.
-    let mut script = Script::controlled(1);
+    let mut script = Script::controlled(2);
     script.signal(&host(1));
     let data = [0x80, 1, 2, 3];
     let first = script.deliver(remote(1), local(1), &data);
     assert!(matches!(first, Received::Data { ref payload, .. } if *payload == (0..4)));
+    let elsewhere = script.deliver(remote(1), local(2), &data);
+    assert!(matches!(elsewhere, Received::Data { .. }), "on any candidate of ours");
     assert_eq!(script.deliver(remote(2), local(1), &data), rejected(Rejection::UnknownSource));
     script.ask(|a| a.from = remote(2));
     let learned = script.deliver(remote(2), local(1), &data);
