@@ -57,7 +57,7 @@ pub(super) fn section(sdp: &str, index: usize) -> Result<Description, Descriptio
             sections += 1;
         } else if sections == 0 {
             attribute(&mut session, (number, line))?;
-        } else if sections == index + 1 {
+        } else if sections - 1 == index {
             attribute(&mut media, (number, line))?;
         }
     }

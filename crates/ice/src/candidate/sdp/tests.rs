@@ -105,6 +105,8 @@ fn sections_are_told_apart_and_other_sections_cannot_spoil_one() {
     assert!(Description::parse_section(&sdp, 1).expect("the second section").end_of_candidates);
     let beyond = Description::parse_section(&sdp, 2).expect_err("no third section");
     assert_eq!(beyond.fault(), &DescriptionFault::NoSuchSection);
+    let last = Description::parse_section(&sdp, usize::MAX).expect_err("no such section");
+    assert_eq!(last.fault(), &DescriptionFault::NoSuchSection);
     assert!(Description::parse_section(CREDENTIALS, 0).is_ok());
     assert!(Description::parse_section(CREDENTIALS, 1).is_err());
     assert!(Description::parse_section(CREDENTIALS, usize::MAX).is_err());
