@@ -3,6 +3,8 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use crate::locals::BaseId;
+
 use super::CheckRequest;
 
 /// Authenticated requests that wait for the peer's credentials, in the order they came, each with the ufrag of its
@@ -35,6 +37,11 @@ impl EarlyChecks {
         let (now, later) = core::mem::take(&mut self.waiting).into_iter().partition(|(r, _)| ready(r));
         self.waiting = later;
         now
+    }
+
+    /// Drops those that came to a base which is gone.
+    pub(crate) fn forget(&mut self, is_lost: impl Fn(BaseId) -> bool) {
+        self.waiting.retain(|r| !is_lost(r.base));
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -111,6 +111,7 @@ impl Session {
                 base.dead = true;
             }
         }
+        self.early.forget(|base| lost.contains(&base));
         let uses = |p: &Pair| lost.contains(&p.base);
         let pairs: Vec<PairId> = self.checklists.all().filter(|(_, p)| uses(p)).map(|(id, _)| id).collect();
         self.transactions.retain(|pair| !pairs.contains(&pair));

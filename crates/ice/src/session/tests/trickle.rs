@@ -213,6 +213,19 @@ fn an_early_nomination_is_remembered_even_if_a_later_check_has_none() {
 }
 
 #[test]
+fn an_early_check_is_forgotten_when_its_socket_fails() {
+    let mut script = early();
+    script.host(2);
+    script.ask(|_| {});
+    let socket = script.socket(local(1));
+    script.agent.socket_failed(socket, script.now);
+    script.know_peer();
+    script.to(1_000);
+    assert_eq!(script.agent.pairs().count(), 0);
+    assert_eq!(script.requests().len(), 0);
+}
+
+#[test]
 fn an_early_role_conflict_is_settled_when_the_credentials_come() {
     let mut script = early();
     script.ask(|a| a.role = Some(PeerRole::Controlled(0)));
