@@ -10,7 +10,10 @@
 
 #![forbid(unsafe_code)]
 
+mod hostile;
 mod input;
+mod link;
+mod watched;
 
 pub use input::Input;
 
@@ -33,6 +36,9 @@ macro_rules! targets {
 }
 
 targets! {
+    agent_datagrams,
+    agent_pair,
+    candidate_text,
     stun_build,
     stun_decode,
 }
