@@ -5,26 +5,22 @@ use core::cmp::Ordering;
 
 use hashbrown::HashMap;
 
-use crate::hash::Keyed;
+use crate::hash::Counted;
 use crate::ids::PairId;
 use crate::stats::PairState;
 
 use super::{Checklists, Pair, PairFoundation};
 
 /// How many pairs are in which state, over all checklists and of each foundation: what the rules of freezing ask.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     all: [u16; STATES],
-    of: HashMap<PairFoundation, [u16; STATES], Keyed>,
+    of: HashMap<PairFoundation, [u16; STATES], Counted>,
 }
 
 const STATES: usize = 5;
 
 impl Tally {
-    pub(super) fn new(hash: Keyed) -> Self {
-        Self { all: [0; STATES], of: HashMap::with_hasher(hash) }
-    }
-
     pub(super) fn add(&mut self, foundation: PairFoundation, state: PairState) {
         let at = state as usize;
         self.all[at] += 1;
@@ -169,7 +165,7 @@ impl Checklists {
 
     /// Panics, in tests and fuzzers, when the counts are not those of the pairs.
     pub(super) fn check_tally(&self) {
-        let mut recount = Tally::new(*self.tally.of.hasher());
+        let mut recount = Tally::default();
         for (_, pair) in self.pairs.iter() {
             recount.add(pair.foundation, pair.state);
         }

@@ -20,8 +20,8 @@ use alloc::vec::Vec;
 
 use hashbrown::HashMap;
 
-use crate::hash::Keyed;
-use crate::ids::{PairId, RemoteId, StreamId};
+use crate::hash::Counted;
+use crate::ids::{Component, PairId, RemoteId, StreamId};
 use crate::locals::BaseId;
 
 use freeze::Tally;
@@ -52,7 +52,7 @@ pub(crate) struct Checklist {
 pub(crate) struct Checklists {
     pub(crate) pairs: PairTable,
     lists: Vec<Checklist>,
-    by_path: HashMap<(BaseId, RemoteId), PairId, Keyed>,
+    by_path: HashMap<(BaseId, RemoteId), PairId, Counted>,
     tally: Tally,
     /// RFC 8445 §6.1.2.5.
     cap: usize,
@@ -63,14 +63,14 @@ pub(crate) struct Checklists {
 }
 
 impl Checklists {
-    pub(crate) fn new(streams: usize, cap: u16, hash: Keyed) -> Self {
+    pub(crate) fn new(streams: usize, cap: u16) -> Self {
         let list =
             Checklist { state: ChecklistState::Running, order: Vec::new(), triggered: VecDeque::new() };
         Self {
             pairs: PairTable::default(),
             lists: alloc::vec![list; streams],
-            by_path: HashMap::with_hasher(hash),
-            tally: Tally::new(hash),
+            by_path: HashMap::with_hasher(Counted),
+            tally: Tally::default(),
             cap: usize::from(cap),
             turn: 0,
             started: false,
@@ -121,6 +121,28 @@ impl Checklists {
             }
         }
         Some(pair)
+    }
+
+    /// Takes every pair of a component for which `is_done` holds off everything.
+    pub(crate) fn remove_of(&mut self, component: Component, is_done: impl Fn(PairId, &Pair) -> bool) {
+        let Some(list) = self.lists.get_mut(usize::from(component.stream.0)) else { return };
+        let (pairs, by_path, tally) = (&mut self.pairs, &mut self.by_path, &mut self.tally);
+        let mut queue_changed = false;
+        list.order.retain(|&id| {
+            let done = pairs.get(id).is_some_and(|p| p.component == component && is_done(id, p));
+            if done && let Some(pair) = pairs.remove(id) {
+                tally.take(pair.foundation, pair.state);
+                by_path.remove(&(pair.base, pair.remote));
+                queue_changed |= pair.queued;
+            }
+            !done
+        });
+        if queue_changed {
+            list.triggered.retain(|&id| pairs.get(id).is_some());
+        }
+        list.order.shrink_to_fit();
+        pairs.shrink();
+        by_path.shrink_to_fit();
     }
 
     /// Another foundation and priority: the pair moves to where it belongs, whatever its state.

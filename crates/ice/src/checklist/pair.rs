@@ -83,16 +83,12 @@ impl Pair {
     }
 }
 
-#[derive(Clone, Debug)]
-struct Slot {
-    generation: u16,
-    pair: Option<Pair>,
-}
-
 /// The pairs of an agent, by generational id.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PairTable {
-    slots: Vec<Slot>,
+    pairs: Vec<Option<Pair>>,
+    /// How often each place was used: kept when the place itself is given back.
+    generations: Vec<u16>,
     free: Vec<u16>,
     len: usize,
 }
@@ -103,13 +99,13 @@ impl PairTable {
     }
 
     pub(crate) fn get(&self, id: PairId) -> Option<&Pair> {
-        let slot = self.slots.get(index(id))?;
-        if slot.generation == generation(id) { slot.pair.as_ref() } else { None }
+        let pair = self.pairs.get(index(id))?.as_ref()?;
+        if self.generations.get(index(id)) == Some(&generation(id)) { Some(pair) } else { None }
     }
 
     pub(crate) fn get_mut(&mut self, id: PairId) -> Option<&mut Pair> {
-        let slot = self.slots.get_mut(index(id))?;
-        if slot.generation == generation(id) { slot.pair.as_mut() } else { None }
+        let pair = self.pairs.get_mut(index(id))?.as_mut()?;
+        if self.generations.get(index(id)) == Some(&generation(id)) { Some(pair) } else { None }
     }
 
     /// `None` only with 65 536 pairs, which no limit allows.
@@ -117,40 +113,51 @@ impl PairTable {
         let index = match self.free.pop() {
             Some(index) => index,
             None => {
-                let index = u16::try_from(self.slots.len()).ok()?;
-                self.slots.push(Slot { generation: 0, pair: None });
+                let index = u16::try_from(self.generations.len()).ok()?;
+                self.generations.push(0);
                 index
             }
         };
-        let slot = self.slots.get_mut(usize::from(index))?;
-        slot.pair = Some(pair);
+        let at = usize::from(index);
+        if at >= self.pairs.len() {
+            self.pairs.resize_with(at + 1, || None);
+        }
+        *self.pairs.get_mut(at)? = Some(pair);
         self.len += 1;
-        Some(PairId(u32::from(slot.generation) << 16 | u32::from(index)))
+        let generation = *self.generations.get(at)?;
+        Some(PairId(u32::from(generation) << 16 | u32::from(index)))
     }
 
     pub(crate) fn remove(&mut self, id: PairId) -> Option<Pair> {
-        let slot = self.slots.get_mut(index(id))?;
-        if slot.generation != generation(id) {
-            return None;
+        self.get(id)?;
+        let pair = self.pairs.get_mut(index(id))?.take()?;
+        if let Some(generation) = self.generations.get_mut(index(id)) {
+            *generation = generation.wrapping_add(1);
         }
-        let pair = slot.pair.take()?;
-        slot.generation = slot.generation.wrapping_add(1);
         self.free.push((id.0 & 0xffff) as u16);
         self.len -= 1;
         Some(pair)
     }
 
+    /// Gives memory back after many pairs have gone: most sessions are concluded on one of a hundred.
+    pub(crate) fn shrink(&mut self) {
+        let used = self.pairs.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        self.pairs.truncate(used);
+        self.pairs.shrink_to_fit();
+        // The lowest place is taken next.
+        self.free.sort_unstable_by(|a, b| b.cmp(a));
+    }
+
     /// Every pair, in the order of the table.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (PairId, &Pair)> {
-        self.slots.iter().enumerate().filter_map(|(i, slot)| {
-            let pair = slot.pair.as_ref()?;
+        self.pairs.iter().zip(&self.generations).enumerate().filter_map(|(i, (pair, generation))| {
             let index = u32::try_from(i).ok()?;
-            Some((PairId(u32::from(slot.generation) << 16 | index), pair))
+            Some((PairId(u32::from(*generation) << 16 | index), pair.as_ref()?))
         })
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Pair> {
-        self.slots.iter_mut().filter_map(|slot| slot.pair.as_mut())
+        self.pairs.iter_mut().filter_map(Option::as_mut)
     }
 }
 

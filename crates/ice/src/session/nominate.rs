@@ -194,19 +194,22 @@ impl Session {
         let immediate = self.role.is_controlling() && self.config.nomination == Nomination::Immediate;
         let is_nominated =
             |p: &Pair| p.nominate_when_valid || (immediate && p.state() == PairState::InProgress);
-        let done: Vec<PairId> = self
-            .checklists
-            .in_order(component.stream)
-            .filter(|(_, p)| p.component == component && !p.nominated)
-            .filter(|(_, p)| !(p.priority() > bar && is_nominated(p)))
-            .map(|(id, _)| id)
-            .collect();
-        for id in done {
+        let stays = |p: &Pair| p.nominated || (p.priority() > bar && is_nominated(p));
+        let transactions = &self.transactions;
+        // Most have not been checked at all.
+        self.checklists.remove_of(component, |id, p| {
+            let unchecked = matches!(p.state(), PairState::Waiting | PairState::Frozen);
+            !stays(p) && unchecked && p.valid.is_none() && !transactions.is_open_for(id)
+        });
+        let others = self.checklists.in_order(component.stream);
+        let others: Vec<PairId> =
+            others.filter(|(_, p)| p.component == component && !stays(p)).map(|(id, _)| id).collect();
+        for id in others {
             self.give_up(id);
         }
     }
 
-    /// A pair that is not needed any more, as far as an answer to its check may still come.
+    /// A pair that is not needed any more, and that an answer to a check may still come for.
     fn give_up(&mut self, id: PairId) {
         self.checklists.untrigger(id);
         let Some(pair) = self.checklists.get_mut(id) else { return };
@@ -214,18 +217,10 @@ impl Session {
         if let Some(check) = pair.check.take() {
             self.transactions.cancel(&check);
         }
-        let unchecked = matches!(pair.state(), PairState::Waiting | PairState::Frozen);
         if pair.valid.is_some() {
             // It was being checked anew.
             self.checklists.set_state(id, PairState::Succeeded);
-        } else if unchecked && !self.has_open_check(id) {
-            self.checklists.remove(id);
         }
-    }
-
-    /// A check of this pair, cancelled or not, may still be answered.
-    fn has_open_check(&self, id: PairId) -> bool {
-        self.transactions.is_open_for(id)
     }
 
     /// When the settle window of a component ends.

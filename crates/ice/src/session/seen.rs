@@ -1,12 +1,12 @@
 //! Requests that were answered already: a retransmission gets an equal answer and does nothing else (RFC 8489 §6.3.1).
 
 use alloc::collections::VecDeque;
-use core::net::SocketAddr;
+use core::hash::BuildHasher;
 use core::time::Duration;
 
 use floe_stun::{Time, TransactionId};
 
-use crate::locals::BaseId;
+use crate::hash::Keyed;
 
 use super::CheckRequest;
 
@@ -25,34 +25,42 @@ pub(crate) enum Verdict {
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     id: TransactionId,
-    base: BaseId,
-    source: SocketAddr,
+    /// Hash of the 5-tuple: with the 96 random bits of the id more than enough.
+    path: u32,
     verdict: Verdict,
     at: Time,
 }
 
 /// The requests of the last 39.5 seconds, bounded.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct SeenRequests {
     entries: VecDeque<Seen>,
+    hash: Keyed,
 }
 
 impl SeenRequests {
+    pub(crate) fn new(hash: Keyed) -> Self {
+        Self { entries: VecDeque::new(), hash }
+    }
+
     /// How this request was answered before, if it was: it is the same if id and 5-tuple are.
     pub(crate) fn verdict(&mut self, request: &CheckRequest, now: Time) -> Option<Verdict> {
         while self.entries.front().is_some_and(|e| now.saturating_since(e.at) > MEMORY) {
             self.entries.pop_front();
         }
-        let CheckRequest { id, base, source, .. } = *request;
-        let same = |e: &&Seen| e.id == id && e.base == base && e.source == source;
-        self.entries.iter().find(same).map(|e| e.verdict)
+        let path = self.path(request);
+        self.entries.iter().find(|e| e.id == request.id && e.path == path).map(|e| e.verdict)
     }
 
     pub(crate) fn remember(&mut self, request: &CheckRequest, verdict: Verdict, now: Time) {
         if self.entries.len() >= CAPACITY {
             self.entries.pop_front();
         }
-        let CheckRequest { id, base, source, .. } = *request;
-        self.entries.push_back(Seen { id, base, source, verdict, at: now });
+        let path = self.path(request);
+        self.entries.push_back(Seen { id: request.id, path, verdict, at: now });
+    }
+
+    fn path(&self, request: &CheckRequest) -> u32 {
+        (self.hash.hash_one((request.base, request.source)) >> 32) as u32
     }
 }

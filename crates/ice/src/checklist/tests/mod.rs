@@ -3,11 +3,11 @@
 use alloc::vec::Vec;
 
 use super::*;
-use crate::ids::{Component, ComponentId, LocalId};
+use crate::ids::{ComponentId, LocalId};
 use crate::stats::PairState;
 
 fn checklists(streams: usize, cap: u16) -> Checklists {
-    Checklists::new(streams, cap, Keyed::new(1, 2))
+    Checklists::new(streams, cap)
 }
 
 /// A pair whose base and remote candidate nobody else has.
@@ -194,5 +194,25 @@ fn failed_and_completed_lists_have_no_ordinary_checks() {
         assert_eq!((lists.next(), lists.has_work()), (None, false));
         lists.trigger(id);
         assert_eq!((lists.has_work(), lists.next()), (true, Some(id)));
+    }
+}
+
+#[test]
+fn pairs_that_go_together_give_their_memory_back_and_their_ids_to_nobody() {
+    let mut lists = checklists(2, 100);
+    let ids: Vec<PairId> = (1..=80).map(|n| form(&mut lists, &new(n % 2, n, u64::from(n)))).collect();
+    lists.trigger(ids[3]);
+    lists.trigger(ids[4]);
+    let component = Component::new(StreamId(0), ComponentId::FIRST);
+    lists.remove_of(component, |id, _| id != ids[5]);
+    lists.check_invariants();
+    assert_eq!((priorities(&lists, 0), priorities(&lists, 1).len()), (alloc::vec![6], 40));
+    lists.remove_of(Component::new(StreamId(1), ComponentId::FIRST), |_, _| true);
+    lists.check_invariants();
+    assert_eq!((lists.pairs.len(), lists.next()), (1, Some(ids[5])), "and nothing that is gone");
+    for n in 100..=150 {
+        let id = form(&mut lists, &new(0, n, u64::from(n)));
+        assert!(!ids.contains(&id));
+        lists.check_invariants();
     }
 }
