@@ -41,7 +41,7 @@ impl EarlyChecks {
 
     /// Drops those that came to a base which is gone.
     pub(crate) fn forget(&mut self, is_lost: impl Fn(BaseId) -> bool) {
-        self.waiting.retain(|r| !is_lost(r.base));
+        self.waiting.retain(|(r, _)| !is_lost(r.base));
     }
 
     pub(crate) fn len(&self) -> usize {
