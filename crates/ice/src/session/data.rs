@@ -283,7 +283,9 @@ impl Session {
     }
 
     /// §12.2: data counts when it comes from a remote candidate we know, peer-reflexive ones included, whether or not our own
-    /// check has succeeded.
+    /// check has succeeded. Whoever sent a check that waits for the peer's credentials is as well known as one that is
+    /// peer-reflexive: that check was answered, so the peer has a valid pair and may send (§12.1) before its candidates
+    /// reach us.
     pub(crate) fn accept_data(&mut self, base: BaseId, source: SocketAddr, len: usize) -> Option<Component> {
         let component = self.locals.base(base)?.component;
         let state = self.component_mut(component)?;
@@ -293,7 +295,9 @@ impl Session {
             state.traffic.bytes_received = state.traffic.bytes_received.saturating_add(len as u64);
             return Some(component);
         }
-        let remote = self.remotes.find(component, source)?;
+        let Some(remote) = self.remotes.find(component, source) else {
+            return self.early.holds(base, source).then_some(component);
+        };
         if let Some(pair) = self.checklists.find(base, remote).and_then(|id| self.checklists.get_mut(id)) {
             let stats = pair.stats_mut();
             stats.packets_received = stats.packets_received.saturating_add(1);

@@ -2,8 +2,10 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 use crate::locals::BaseId;
+use crate::remotes::identity;
 
 use super::CheckRequest;
 
@@ -42,6 +44,13 @@ impl EarlyChecks {
     /// Drops those that came to a base which is gone.
     pub(crate) fn forget(&mut self, is_lost: impl Fn(BaseId) -> bool) {
         self.waiting.retain(|(r, _)| !is_lost(r.base));
+    }
+
+    /// Whether one came this way.
+    pub(crate) fn holds(&self, base: BaseId, source: SocketAddr) -> bool {
+        self.waiting
+            .iter()
+            .any(|(request, _)| request.base == base && identity(request.source) == identity(source))
     }
 
     pub(crate) fn len(&self) -> usize {

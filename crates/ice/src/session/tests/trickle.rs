@@ -8,7 +8,7 @@ use crate::agent::tests::script::{PEER_UFRAG, Script, host, local, millis, remot
 use crate::message::PeerRole;
 use crate::{
     AddedCandidate, AgentError, Candidate, Component, ConnectionState, Event, IgnoredCandidate, PairState,
-    Role, StreamId,
+    Received, Rejection, Role, StreamId,
 };
 
 /// The order in which what a side signals reaches the other.
@@ -190,6 +190,20 @@ fn an_early_check_is_answered_at_once_and_acted_on_later() {
 }
 
 #[test]
+fn data_behind_an_early_check_is_delivered() {
+    // §12.2: the peer has its answer, and with it a pair to send on (§12.1), while signalling is on its way to us.
+    let mut script = early();
+    let data = [0x80, 1, 2, 3];
+    let unknown = Received::Rejected(Rejection::UnknownSource);
+    assert_eq!(script.deliver(remote(1), local(1), &data), unknown);
+    script.ask(|_| {});
+    assert!(matches!(script.deliver(remote(1), local(1), &data), Received::Data { .. }));
+    assert_eq!(script.deliver(remote(2), local(1), &data), unknown, "from elsewhere");
+    script.know_peer();
+    assert!(matches!(script.deliver(remote(1), local(1), &data), Received::Data { .. }));
+}
+
+#[test]
 fn an_early_check_is_triggered_before_the_signalled_pairs() {
     let mut script = early();
     script.ask(|a| a.from = remote(5));
@@ -262,7 +276,7 @@ fn early_checks_are_few_and_the_rest_is_answered_too() {
     assert_eq!(script.agent.remote_candidates().count(), 3);
     let order: [SocketAddr; 3] = core::array::from_fn(|_| script.check().to);
     assert_eq!(order, [remote(1), remote(2), remote(3)]);
-    assert_eq!(script.agent.counters().rejected(crate::Rejection::LimitReached), 7);
+    assert_eq!(script.agent.counters().rejected(Rejection::LimitReached), 7);
 }
 
 #[test]
