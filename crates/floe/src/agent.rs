@@ -130,7 +130,9 @@ impl Agent {
     /// 1024 are kept, then the oldest are forgotten; an application that does not care need not ask. Dropping the
     /// future loses none.
     pub async fn next_event(&self) -> Option<Event> {
-        self.engine().events.next(|| self.engine().is_closed()).await
+        // The state tells it, and not that closing has begun: its own events are out before it.
+        let is_over = || self.engine().state() == ConnectionState::Closed;
+        self.engine().events.next(is_over).await
     }
 
     /// The next event if there is one now.

@@ -136,7 +136,7 @@ pub enum SendError {
 impl std::fmt::Display for SendError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::NotConnected => "not connected yet: wait for Agent::connected",
+            Self::NotConnected => "there is no path to the peer: wait for Agent::connected",
             Self::NoConsent => "the peer's consent to receive ended: make a new agent",
             Self::LooksLikeStun => "the payload looks like a STUN message: frame it differently",
             Self::TooLarge => "the datagram is too large for the system or the path: send smaller ones",

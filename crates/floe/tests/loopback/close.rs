@@ -132,6 +132,23 @@ async fn close_during_a_stuck_name_look_up_is_immediate() {
     soon(async { while agent.next_event().await.is_some() {} }).await;
 }
 
+/// Whoever listens hears of the end, however the threads run.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_event_is_that_of_closing() {
+    for _ in 0..200 {
+        let agent = local().start().await.expect("started");
+        let closer = agent.clone();
+        let closing = tokio::task::spawn_blocking(move || closer.close());
+        let mut last = None;
+        // Without waiting in between, so that it looks at every moment.
+        while let Some(event) = soon(agent.next_event()).await {
+            last = Some(event);
+        }
+        assert_eq!(last, Some(Event::StateChanged(ConnectionState::Closed)));
+        closing.await.expect("ran");
+    }
+}
+
 #[tokio::test]
 async fn both_sides_may_close_at_any_moment() {
     for step in 0..40 {
