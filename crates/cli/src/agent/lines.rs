@@ -21,11 +21,14 @@ pub(crate) fn read(input: impl BufRead + Send + 'static) -> Receiver<Result<Stri
 }
 
 fn read_all(mut input: impl BufRead, lines: &Sender<Result<String, String>>) {
-    while let Ok(Some(line)) = next_line(&mut input) {
-        if line.as_ref().is_ok_and(|line| line.trim().is_empty()) {
-            continue;
-        }
-        if lines.blocking_send(line).is_err() {
+    loop {
+        let (line, last) = match next_line(&mut input) {
+            Ok(None) => return,
+            Ok(Some(Ok(line))) if line.trim().is_empty() => continue,
+            Ok(Some(line)) => (line, false),
+            Err(error) => (Err(format!("the input cannot be read: {error}")), true),
+        };
+        if lines.blocking_send(line).is_err() || last {
             return;
         }
     }
@@ -83,6 +86,19 @@ mod tests {
         assert!(read[0].as_ref().is_err_and(|fault| fault.contains("more than 1048576 bytes")));
         assert!(read[1].as_ref().is_err_and(|fault| fault.contains("not UTF-8")));
         assert_eq!(read[2].as_deref(), Ok("last\n"));
+    }
+
+    #[test]
+    fn an_input_that_cannot_be_read_ends_and_says_so() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::IsADirectory.into())
+            }
+        }
+        let mut receiver = read(io::BufReader::new(Broken));
+        assert!(receiver.blocking_recv().unwrap().is_err_and(|fault| fault.contains("cannot be read")));
+        assert_eq!(receiver.blocking_recv(), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod lines;
 mod protocol;
+mod remarks;
 mod session;
 
 use std::io;
@@ -11,6 +12,7 @@ use floe::{Agent, Builder};
 
 use crate::failure::{Failure, Outcome};
 
+use remarks::Remarks;
 use session::Session;
 
 /// Run one agent that is spoken to in JSON lines
@@ -82,7 +84,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
         builder = args.stun.iter().fold(builder, Builder::stun_server);
         builder = args.bind.iter().fold(builder, |builder, &address| builder.bind(address));
         let agent = builder.start().await.map_err(|error| Failure::of_start(&error))?;
-        let session = Session::new(agent, output).map_err(|error| Failure::Failed(error.to_string()))?;
+        let session = Session::new(agent, output, Remarks::to(io::stderr()))
+            .map_err(|error| Failure::Failed(error.to_string()))?;
         // That nobody reads any more is known from the writer, with the reason.
         let _ = session.run(lines::read(io::BufReader::new(io::stdin()))).await;
         Ok(())

@@ -17,8 +17,9 @@ pub(crate) enum Input {
 impl Input {
     /// Reads a line; `Err` is what is wrong with it.
     pub(crate) fn parse(line: &str) -> Result<Self, String> {
+        let line = line.trim();
         // Lists are understood too, but are no part of the protocol.
-        if !line.trim_start().starts_with('{') {
+        if !line.starts_with('{') {
             return Err("not a JSON object".to_owned());
         }
         serde_json::from_str(line).map_err(|error| {
@@ -118,7 +119,8 @@ mod tests {
         for (line, expected) in [
             ("hello", "not a JSON object"),
             (r#"["close"]"#, "not a JSON object"),
-            (r#"{"type":"close""#, "EOF while parsing an object at column"),
+            (r#"{"type":"close""#, "EOF while parsing an object at column 15"),
+            ("{\"type\":\"close\"\r\n", "EOF while parsing an object at column 15"),
             (r#"{"type":"sing"}"#, "unknown variant `sing`, expected one of `remote-credentials`"),
             (r#"{"data":"x"}"#, "missing field `type`"),
             (r#"{"type":"send"}"#, "missing field `data`"),

@@ -1,7 +1,6 @@
 //! One agent, between a script and its peer.
 
 use std::collections::VecDeque;
-use std::io::{self, Write};
 
 use floe::{
     Agent, Candidate, Component, Connection, ConnectionState, Credentials, Event, GatheringState, SendError,
@@ -9,6 +8,7 @@ use floe::{
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use super::protocol::{Input, Output, State};
+use super::remarks::Remarks;
 
 /// Data that was to be sent before there was a path, kept until there is one.
 const MAX_HELD: usize = 64;
@@ -26,6 +26,7 @@ pub(crate) struct Session {
     connection: Connection,
     held: VecDeque<String>,
     output: Sender<String>,
+    remarks: Remarks,
 }
 
 /// What comes next.
@@ -37,9 +38,13 @@ enum Next {
 
 impl Session {
     /// A session of an agent that has just been started.
-    pub(crate) fn new(agent: Agent, output: Sender<String>) -> Result<Self, floe::AgentError> {
+    pub(crate) fn new(
+        agent: Agent,
+        output: Sender<String>,
+        remarks: Remarks,
+    ) -> Result<Self, floe::AgentError> {
         let connection = agent.connection(Component::default())?;
-        Ok(Self { agent, connection, held: VecDeque::new(), output })
+        Ok(Self { agent, connection, held: VecDeque::new(), output, remarks })
     }
 
     /// Talks until the input ends or says so; then the agent is closed.
@@ -58,8 +63,7 @@ impl Session {
             let next = tokio::select! {
                 biased; // what happened is told before what was received because of it
                 event = self.agent.next_event() => Next::Event(event),
-                line = input.recv() => Next::Line(line),
-                received = self.connection.recv(&mut buffer), if receiving => Next::Data(received.ok()),
+                next = line_or_data(&mut input, &self.connection, &mut buffer, receiving) => next,
             };
             match next {
                 Next::Event(Some(event)) => self.take_event(event).await?,
@@ -95,7 +99,7 @@ impl Session {
             Event::GatheringProblem { server, address, failure } => {
                 let server = server.map_or_else(String::new, |server| format!(" from {server}"));
                 let address = address.map_or_else(String::new, |address| format!(" at {address}"));
-                remark(&format!("gathering{server}{address}: {failure}"));
+                self.remarks.say(&format!("gathering{server}{address}: {failure}"));
             }
             Event::StateChanged(state) => self.take_state(state).await?,
             Event::SelectedPairChanged { pair, .. } => {
@@ -152,14 +156,14 @@ impl Session {
         let candidate: Candidate = match line.parse() {
             Ok(candidate) => candidate,
             Err(error) if error.is_ignorable() => {
-                remark(&format!("remote candidate ignored: {error}"));
+                self.remarks.say(&format!("remote candidate ignored: {error}"));
                 return Ok(());
             }
             Err(error) => return Err(format!("remote-candidate: {error}")),
         };
         match self.agent.add_remote_candidate(&candidate) {
             Ok(floe::AddedCandidate::Ignored(why)) => {
-                remark(&format!("remote candidate ignored: {why}"));
+                self.remarks.say(&format!("remote candidate ignored: {why}"));
                 Ok(())
             }
             Ok(_) => Ok(()),
@@ -195,6 +199,7 @@ impl Session {
                 Err(SendError::NotConnected) if self.agent.state() != ConnectionState::Failed => {
                     return Ok(());
                 }
+                Err(SendError::NotConnected) => self.not_sent("there is no path to the peer").await?,
                 Err(error) => self.not_sent(error).await?,
             }
             self.held.pop_front();
@@ -202,12 +207,23 @@ impl Session {
         Ok(())
     }
 
-    async fn not_sent(&self, error: SendError) -> Result<(), OutputClosed> {
+    async fn not_sent(&self, error: impl std::fmt::Display) -> Result<(), OutputClosed> {
         self.say(&Output::error(format!("send: {error}"))).await
     }
 }
 
-/// What may help a person and is no part of the protocol.
-fn remark(text: &str) {
-    let _ = writeln!(io::stderr(), "floe: {text}");
+/// What the script or the peer says next, in no order: neither keeps the other from being heard by saying a lot.
+async fn line_or_data(
+    input: &mut Receiver<Result<String, String>>,
+    connection: &Connection,
+    buffer: &mut [u8],
+    receiving: bool,
+) -> Next {
+    tokio::select! {
+        line = input.recv() => Next::Line(line),
+        received = connection.recv(buffer), if receiving => Next::Data(received.ok()),
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -229,10 +229,11 @@ impl<'a> Dissection<'a> {
             );
             self.fault(2, text);
         } else if promised < follow {
-            let text = format!(
-                "the message ends here, by its length field, but {} more bytes follow",
-                follow - promised
-            );
+            let more = match follow - promised {
+                1 => "1 more byte follows".to_owned(),
+                more => format!("{more} more bytes follow"),
+            };
+            let text = format!("the message ends here, by its length field, but {more}");
             self.fault(HEADER_LEN + promised, text);
         }
     }

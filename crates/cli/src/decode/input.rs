@@ -28,7 +28,15 @@ pub(crate) fn read(hex: &[String], file: Option<&Path>) -> Result<Vec<u8>, Failu
         let content = read_bounded(io::stdin().lock()).map_err(cannot)?;
         return from_content(&content).map_err(|fault| Failure::Failed(format!("standard input: {fault}")));
     }
-    from_hex(&hex.join(" ")).map_err(Failure::Usage)
+    from_hex(&hex.join(" ")).map_err(|fault| Failure::Usage(with_hint(fault, hex)))
+}
+
+/// What is wrong with the digits, and what was meant if they name a file.
+fn with_hint(fault: String, hex: &[String]) -> String {
+    match hex.iter().find(|argument| Path::new(argument).is_file()) {
+        Some(path) => format!("{fault}; to read a file: --file {path}"),
+        None => fault,
+    }
 }
 
 fn read_bounded(source: impl Read) -> io::Result<Vec<u8>> {
@@ -101,6 +109,19 @@ fn leading_offset(line: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_a_file_in_place_of_digits_is_recognised() {
+        let hint = |argument: &str| match read(&[argument.to_owned()], None) {
+            Err(Failure::Usage(fault)) => fault,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            hint("Cargo.toml"),
+            "'r' is not a hexadecimal digit at line 1, column 3; to read a file: --file Cargo.toml"
+        );
+        assert_eq!(hint("no.such"), "'n' is not a hexadecimal digit at line 1, column 1");
+    }
 
     #[test]
     fn digits_are_read_however_they_are_written() {
