@@ -28,6 +28,13 @@ const KEPT: usize = 16;
 ///
 /// If the agent breaks a rule that no network can make it break.
 pub fn run(data: &[u8]) {
+    let mut bed = played(data);
+    // And then nothing happens any more: timers run out, and not for ever.
+    bed.advance(Duration::from_secs(60));
+}
+
+/// After the last operation.
+fn played(data: &[u8]) -> Bed<'_> {
     let mut bed = Bed::new(Input::new(data));
     for _ in 0..MAX_OPERATIONS {
         if bed.input.is_empty() {
@@ -35,8 +42,7 @@ pub fn run(data: &[u8]) {
         }
         bed.step();
     }
-    // And then nothing happens any more: timers run out, and not for ever.
-    bed.advance(Duration::from_secs(60));
+    bed
 }
 
 /// A datagram that came in.
@@ -344,5 +350,25 @@ fn remote(n: u8) -> SocketAddr {
         26 => SocketAddr::from(([0xFE80, 0, 0, 0, 0, 0, 0, 1], 6000)),
         27 => SocketAddr::from(([127, 0, 0, 1], 6000)),
         n => SocketAddr::from(([10, 1, 0, n % 4 + 1], 6000 + u16::from(n / 4))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The signed answers of these seeds are taken for what they are, in both roles.
+    #[test]
+    fn plain_seeds_connect() {
+        let seeds: [(&str, &[u8]); 2] = [
+            ("connect-controlling", include_bytes!("../corpus/agent_datagrams/connect-controlling")),
+            ("connect-controlled", include_bytes!("../corpus/agent_datagrams/connect-controlled")),
+        ];
+        for (name, seed) in seeds {
+            let bed = played(seed);
+            assert!(bed.agent.agent().selected_pair(Component::default()).is_some(), "{name}");
+            let path = bed.agent.agent().send_path(Component::default());
+            assert!(path.is_ok() || bed.now > Time::from_secs(30), "{name}: {path:?}");
+        }
     }
 }
