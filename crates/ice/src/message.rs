@@ -138,6 +138,7 @@ fn reason(code: u16) -> &'static str {
     match code {
         400 => "Bad Request",
         401 => "Unauthenticated",
+        403 => "Forbidden",
         420 => "Unknown Attribute",
         487 => "Role Conflict",
         _ => "Error",

@@ -39,6 +39,12 @@ impl Session {
             self.answer(request, verdict, fx);
             return;
         }
+        // An agent that has failed as a whole stays so until a restart (RFC 8863 §4 gave it its time). RFC 7675 §5.2: it does
+        // not consent to be sent anything, and so leaves no peer that believes to be connected.
+        if self.state == ConnectionState::Failed {
+            self.remember_and_answer(request, Verdict::Error(403), now, fx);
+            return;
+        }
         // §7.3: without the peer's credentials the request is answered now and acted on when they come.
         if !self.stream(component.stream).is_some_and(Stream::has_peer) {
             self.remember_and_answer(request, Verdict::Success, now, fx);
@@ -58,8 +64,27 @@ impl Session {
             self.remember_and_answer(request, Verdict::Error(487), now, fx);
             return;
         }
+        // RFC 7675 §5.2: we lost consent on this path for good, and do not consent to it either. The peer learns so at once,
+        // instead of sending to somebody who cannot answer; and a nomination that cannot be accepted is refused (§7.3.1.5).
+        if self.is_barred(component, request) {
+            self.remember_and_answer(request, Verdict::Error(403), now, fx);
+            return;
+        }
         self.remember_and_answer(request, Verdict::Success, now, fx);
         self.act_on(component, request, now, fx);
+    }
+
+    /// §7.3.1.5: only the controlling side nominates, whatever a request that says it is controlled carries.
+    fn nominates(&self, request: &CheckRequest) -> bool {
+        let from_controlling = matches!(request.role, PeerRole::Controlling(_));
+        request.use_candidate && from_controlling && !self.role.is_controlling()
+    }
+
+    /// RFC 7675 §5.1: consent was lost on the path the request took; these credentials do not bring it back.
+    fn is_barred(&self, component: Component, request: &CheckRequest) -> bool {
+        let remote = self.remotes.find(component, request.source);
+        let pair = remote.and_then(|r| self.checklists.find(request.base, r));
+        pair.and_then(|id| self.checklists.get(id)).is_some_and(|p| p.barred)
     }
 
     /// The checks that came before the peer's credentials, in their order. They were answered already, with success, and so
@@ -111,10 +136,6 @@ impl Session {
 
     /// §7.3.1.3 to §7.3.1.5.
     fn act_on(&mut self, component: Component, request: &CheckRequest, now: Time, fx: &mut Effects) {
-        // An agent that has failed as a whole stays so until a restart (RFC 8863 §4 gave it its time): it only answers.
-        if self.state == ConnectionState::Failed {
-            return;
-        }
         let Some((remote, learned)) = self.remote_or_learn(component, request.source, request.priority)
         else {
             fx.counters.reject(Rejection::LimitReached);
@@ -123,10 +144,7 @@ impl Session {
         if learned {
             fx.event(Event::RemoteCandidateDiscovered(remote));
         }
-        // §7.3.1.5: only the controlling side nominates, whatever a request that says it is controlled carries.
-        let nominates = request.use_candidate
-            && !self.role.is_controlling()
-            && matches!(request.role, PeerRole::Controlling(_));
+        let nominates = self.nominates(request);
         let mut pair = self.checklists.find(request.base, remote);
         // §8.1.2: once a component is concluded, a check only gets its answer. A nomination is more: it may move the path.
         let concerns_us = nominates || !self.is_concluded(component);
@@ -188,9 +206,6 @@ impl Session {
     fn note_nomination(&mut self, id: PairId, now: Time, fx: &mut Effects) {
         let fresh = self.has_consent(id, now);
         let Some(pair) = self.checklists.get_mut(id) else { return };
-        if pair.barred {
-            return;
-        }
         pair.nominate_when_valid = true;
         if pair.state() != PairState::Succeeded {
             return;

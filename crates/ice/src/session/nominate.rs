@@ -192,18 +192,19 @@ impl Session {
             self.component(component).and_then(|c| c.selected).and_then(|id| self.checklists.get(id));
         let bar = selected.map_or(0, Pair::priority);
         let immediate = self.role.is_controlling() && self.config.nomination == Nomination::Immediate;
-        let is_nominated =
-            |p: &Pair| p.nominate_when_valid || (immediate && p.state() == PairState::InProgress);
-        let stays = |p: &Pair| p.nominated || (p.priority() > bar && is_nominated(p));
         let transactions = &self.transactions;
+        let is_open = |id: PairId| transactions.is_open_for(id);
+        // The peer may know of a nomination whose answer got lost, also when its own check has cancelled ours since.
+        let is_nominated = |id: PairId, p: &Pair| p.nominate_when_valid || (immediate && is_open(id));
+        let stays = |id: PairId, p: &Pair| p.nominated || (p.priority() > bar && is_nominated(id, p));
         // Most have not been checked at all.
         self.checklists.remove_of(component, |id, p| {
             let unchecked = matches!(p.state(), PairState::Waiting | PairState::Frozen);
-            !stays(p) && unchecked && p.valid.is_none() && !transactions.is_open_for(id)
+            unchecked && p.valid.is_none() && !is_open(id) && !stays(id, p)
         });
         let others = self.checklists.in_order(component.stream);
         let others: Vec<PairId> =
-            others.filter(|(_, p)| p.component == component && !stays(p)).map(|(id, _)| id).collect();
+            others.filter(|&(id, p)| p.component == component && !stays(id, p)).map(|(id, _)| id).collect();
         for id in others {
             self.give_up(id);
         }

@@ -298,7 +298,20 @@ impl Net {
         Some(self.agents[side].handle_datagram(datagram, self.now))
     }
 
+    /// A side's driver loses a socket.
+    pub(crate) fn lose_socket(&mut self, side: usize, at: SocketAddr) {
+        if let Some(socket) = self.sockets[side].iter().position(|&other| other == at) {
+            self.agents[side].socket_failed(SocketId(socket as u64), self.now);
+            self.collect();
+        }
+    }
+
     // --- time ---------------------------------------------------------------------------------------------------
+
+    /// Time goes on and nobody notices: what would have arrived comes late.
+    pub(crate) fn sleep(&mut self, duration: Duration) {
+        self.now = self.now.saturating_add(duration);
+    }
 
     pub(crate) fn run_to(&mut self, ms: u64) {
         let end = Time::from_millis(ms);
@@ -337,6 +350,15 @@ impl Net {
 
     pub(crate) fn states(&self) -> [ConnectionState; 2] {
         [0, 1].map(|side| self.agents[side].state())
+    }
+
+    /// Data of the first component that a side sends now is received as such.
+    pub(crate) fn data_flows(&mut self, side: usize) -> bool {
+        let Ok(path) = self.agents[side].send_path(Component::default()) else { return false };
+        let from = self.sockets[side][path.socket.0 as usize];
+        let seen = self.nats[side].as_mut().map_or(from, |nat| nat.outward(from, path.destination));
+        let received = self.inject(1 - side, seen, path.destination, &[0x80, 1, 2, 3]);
+        matches!(received, Some(Received::Data { .. }))
     }
 
     /// Both sides use the same pair, each seen from its end, for a component.

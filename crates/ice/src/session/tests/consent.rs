@@ -120,8 +120,10 @@ fn answers_after_expiry_do_not_bring_it_back_nor_do_checks_of_the_peer() {
         let received = script.try_reply(check, |_| {});
         assert_eq!(received, Received::Rejected(Rejection::UnknownTransaction));
     }
-    for _ in 0..3 {
-        assert!(script.ask(|a| a.nominate = true).is_some(), "answers are allowed");
+    for nominate in [false, true, true] {
+        // RFC 7675 §5.2, and RFC 8445 §7.3.1.5 for the nomination.
+        let answer = script.ask(|a| a.nominate = nominate).expect("an answer");
+        assert_eq!(answer.error, Some(403));
         script.answering_some_to(script.now.as_nanos() / 1_000_000 + 500, |c| c.to == remote(2));
     }
     assert!(script.requests().is_empty(), "and nothing else");

@@ -240,6 +240,24 @@ fn immediate_nomination_selects_the_first_pair_that_works_and_better_ones_after_
     assert_eq!(reasons, [SelectionReason::Nominated, SelectionReason::HigherPriority]);
 }
 
+#[test]
+fn a_nomination_that_the_peer_may_know_of_goes_on_after_a_worse_one_succeeded() {
+    // Its answer got lost, and the peer's own check cancelled it: the peer selects the better pair, and so do we.
+    let mut script = Script::with(Role::Controlling, 1, |c| c.nomination = Nomination::Immediate);
+    script.signal(&host(1));
+    script.signal(&host(2));
+    script.signal(&host(3));
+    let checks: [Sent; 3] = core::array::from_fn(|_| script.check());
+    script.ask(|_| {});
+    script.reply(&checks[1], |_| {});
+    assert_eq!(script.selected(), Some((local(1), remote(2))));
+    let again = check_to(&mut script, remote(1));
+    assert_ne!(again.id, checks[0].id);
+    assert!(again.use_candidate);
+    script.reply(&again, |_| {});
+    assert_eq!(script.selected(), Some((local(1), remote(1))));
+}
+
 // --- the controlled side ----------------------------------------------------------------------------------------
 
 #[test]

@@ -145,15 +145,17 @@ fn a_failed_pair_is_checked_again_and_may_revive_its_checklist() {
 }
 
 #[test]
-fn an_agent_that_failed_as_a_whole_only_answers() {
+fn an_agent_that_failed_as_a_whole_says_no() {
     let mut script = Script::controlled(1);
     script.signal(&host(1));
     script.end();
     script.to(40_000);
     assert_eq!(script.agent.state(), crate::ConnectionState::Failed);
     let _ = script.take();
-    assert!(script.ask(|a| a.nominate = true).is_some_and(|answer| answer.mapped == Some(remote(1))));
-    script.ask(|a| a.from = remote(9));
+    for n in [1, 9] {
+        let answer = script.ask(|a| (a.from, a.nominate) = (remote(n), true));
+        assert_eq!(answer.map(|a| a.error), Some(Some(403)), "RFC 7675 §5.2");
+    }
     script.to(100_000);
     assert_eq!(script.requests().len(), 0);
     assert_eq!(script.agent.state(), crate::ConnectionState::Failed);

@@ -8,9 +8,9 @@ use proptest::prelude::*;
 
 use super::cases;
 use crate::agent::tests::heard::signed_with;
-use crate::agent::tests::net::{Conditions, Nat, Net};
+use crate::agent::tests::net::{Conditions, Nat, Net, address};
 use crate::agent::tests::script::component;
-use crate::{ConnectionState, Event, Nomination, Role};
+use crate::{Component, ConnectionState, Event, Nomination, Role};
 
 #[derive(Clone, Debug)]
 struct World {
@@ -58,6 +58,53 @@ fn any_world() -> impl Strategy<Value = World> {
             nat,
             delays,
         })
+}
+
+/// What goes wrong in the life of a connection.
+#[derive(Clone, Debug)]
+enum Trouble {
+    /// Nothing from this side arrives for a while, in ms.
+    Cut(usize, u64),
+    /// A side loses a socket for good.
+    SocketLost(usize, u8),
+    /// A packet sent before arrives again, from elsewhere.
+    Replay(usize),
+    /// One of the clocks is not looked at for a while, in ms.
+    Asleep(u64),
+}
+
+fn any_trouble() -> impl Strategy<Value = (u64, Trouble)> {
+    let trouble = prop_oneof![
+        3 => (0..2usize, 1..50_000u64).prop_map(|(side, ms)| Trouble::Cut(side, ms)),
+        1 => (0..2usize, 0..3u8).prop_map(|(side, host)| Trouble::SocketLost(side, host)),
+        2 => any::<usize>().prop_map(Trouble::Replay),
+        1 => (1..20_000u64).prop_map(Trouble::Asleep),
+    ];
+    (0..15_000u64, trouble)
+}
+
+fn suffer(net: &mut Net, trouble: &Trouble) {
+    let now = net.now.as_nanos() / 1_000_000;
+    match *trouble {
+        Trouble::Cut(side, ms) => {
+            net.cut[side] = true;
+            net.run_to(now + ms);
+            net.cut[side] = false;
+        }
+        Trouble::SocketLost(side, host) => {
+            let at = address(side, host, Component::default());
+            net.lose_socket(side, at);
+        }
+        Trouble::Replay(nth) => {
+            if !net.log.is_empty() {
+                let packet = net.log[nth % net.log.len()].clone();
+                let stranger = ([203, 0, 113, 9], 9).into();
+                let _ = net.inject(1 - packet.side, stranger, packet.to, &packet.bytes);
+                net.collect();
+            }
+        }
+        Trouble::Asleep(ms) => net.sleep(Duration::from_millis(ms)),
+    }
 }
 
 fn build(world: &World, consent: bool) -> Net {
@@ -136,5 +183,43 @@ proptest! {
             net.log.iter().map(|p| (p.at, p.side, p.bytes.clone())).collect::<Vec<_>>()
         };
         prop_assert_eq!(run(), run());
+    }
+
+    /// Whatever happens on the way, in the end data flows both ways or both sides know that there is no path. A side that lost
+    /// the selected pair alone may use another nominated one than its peer (§8.1.1 lets no lower priority replace it there).
+    #[test]
+    fn in_the_end_both_sides_say_the_same(
+        world in any_world(),
+        troubles in prop::collection::vec(any_trouble(), 0..6),
+    ) {
+        let mut world = World { streams: alloc::vec![1], ..world };
+        // Afterwards the network is calm: losses are a reason for any state.
+        (world.conditions.loss, world.conditions.duplication) = (0, 5);
+        let mut net = build(&world, true);
+        let mut now = 0;
+        for (after, trouble) in &troubles {
+            now = now.max(net.now.as_nanos() / 1_000_000) + after;
+            net.run_to(now);
+            suffer(&mut net, trouble);
+        }
+        let calm = net.now.as_nanos() / 1_000_000 + 180_000;
+        net.run_to(calm);
+        let states = net.states();
+        prop_assert_eq!(states[0], states[1], "{:?}", net.events);
+        match states[0] {
+            ConnectionState::Completed => {
+                let lost = |e: &Event| matches!(e, Event::ConsentLost { .. });
+                let alone = (0..2).any(|side| net.first(side, lost).is_some());
+                prop_assert!(alone || net.agrees(Component::default()));
+                prop_assert!(net.data_flows(0) && net.data_flows(1));
+            }
+            ConnectionState::Failed => {
+                for agent in &net.agents {
+                    prop_assert!(agent.send_path(Component::default()).is_err());
+                    prop_assert_eq!(agent.poll_timeout(), None);
+                }
+            }
+            other => prop_assert!(false, "{other}"),
+        }
     }
 }
