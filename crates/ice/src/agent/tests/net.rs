@@ -308,8 +308,8 @@ impl Net {
 
     // --- time ---------------------------------------------------------------------------------------------------
 
-    /// Time goes on and nobody notices: what would have arrived comes late.
-    pub(crate) fn sleep(&mut self, duration: Duration) {
+    /// Both machines are suspended: what would have arrived comes late.
+    pub(crate) fn suspend(&mut self, duration: Duration) {
         self.now = self.now.saturating_add(duration);
     }
 

@@ -103,7 +103,7 @@ fn suffer(net: &mut Net, trouble: &Trouble) {
                 net.collect();
             }
         }
-        Trouble::Asleep(ms) => net.sleep(Duration::from_millis(ms)),
+        Trouble::Asleep(ms) => net.suspend(Duration::from_millis(ms)),
     }
 }
 
