@@ -22,7 +22,7 @@ impl Checklists {
     /// Nobody nominates anything: our role changed (§7.3.1.1).
     pub(crate) fn forget_nominations(&mut self) {
         for pair in self.pairs.iter_mut() {
-            (pair.nominating, pair.nominate_when_valid) = (false, false);
+            (pair.nominating, pair.nominate_when_valid, pair.nominated) = (false, false, false);
         }
     }
 

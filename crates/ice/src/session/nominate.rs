@@ -117,11 +117,12 @@ impl Session {
         }
     }
 
-    /// Our role changed: what we began to nominate is the peer's to decide now, or what the peer nominated is ours.
+    /// Our role changed: what we nominated is the peer's to decide now, or what the peer nominated is ours. Whoever nominates
+    /// now begins anew (the other side may never have taken the nomination for one); data goes on the valid pairs meanwhile.
     pub(super) fn forget_nominations(&mut self) {
         for stream in &mut self.streams {
             for component in &mut stream.components {
-                component.nominating = None;
+                (component.nominating, component.selected, component.was_selected) = (None, None, false);
             }
         }
         self.checklists.forget_nominations();

@@ -196,6 +196,27 @@ fn a_switch_puts_an_end_to_our_nominations() {
 }
 
 #[test]
+fn a_switch_after_a_selection_leaves_the_choice_to_the_new_controlling_side() {
+    // Our nomination was answered before the peer knew our credentials, and so its role did not matter yet (§7.3).
+    let mut script = Script::controlling(1);
+    script.signal(&host(1));
+    script.signal(&host(2));
+    script.end();
+    let checks = [script.check(), script.check()];
+    for check in checks.iter().rev() {
+        script.reply(check, |_| {});
+    }
+    script.answering_to(500);
+    assert_eq!(script.selected(), Some((local(1), remote(1))));
+    script.ask(|a| a.role = Some(CONTROLLING_MAX));
+    assert_eq!((script.selected(), script.path()), (None, Some(remote(1))), "data goes on");
+    assert_eq!(script.agent.state(), ConnectionState::Connected);
+    script.ask(|a| (a.role, a.from, a.nominate) = (Some(CONTROLLING_MAX), remote(2), true));
+    assert_eq!(script.selected(), Some((local(1), remote(2))), "whatever we had thought best");
+    assert_eq!(script.agent.state(), ConnectionState::Completed);
+}
+
+#[test]
 fn two_agents_of_the_same_role_settle_it_whoever_has_the_larger_tie_breaker() {
     for role in [Role::Controlling, Role::Controlled] {
         for seeds in [[1, 2], [2, 1], [3, 4], [4, 3]] {

@@ -190,9 +190,14 @@ proptest! {
         let bed = run(&setup, &ops);
         let mut selected = BTreeSet::new();
         for event in &bed.events {
-            if let Event::SelectedPairChanged { component, reason, .. } = event {
-                let first = selected.insert(*component);
-                prop_assert_eq!(first, *reason == SelectionReason::Nominated);
+            match event {
+                Event::SelectedPairChanged { component, reason, .. } => {
+                    let first = selected.insert(*component);
+                    prop_assert_eq!(first, *reason == SelectionReason::Nominated);
+                }
+                // The other side decides from now on.
+                Event::RoleChanged(_) => selected.clear(),
+                _ => {}
             }
         }
     }
