@@ -229,10 +229,14 @@ impl Session {
         if !idle || self.transactions.is_open_for(id) {
             return;
         }
-        if self.component(pair.component).is_some_and(|c| c.selected.is_some()) {
+        if !self.is_concluded(pair.component) {
+            if was_cancelled {
+                self.checklists.set_state(id, PairState::Waiting);
+            }
+        } else if pair.nominate_when_valid {
+            self.checklists.set_state(id, PairState::Failed);
+        } else {
             self.checklists.remove(id);
-        } else if was_cancelled {
-            self.checklists.set_state(id, PairState::Waiting);
         }
     }
 
@@ -270,7 +274,7 @@ impl Session {
         self.checklists.untrigger(id);
         let other_in_use = self.component(component).is_some_and(|c| c.selected.is_some_and(|s| s != id));
         if was_valid && !other_in_use {
-            self.prove_others(component, now);
+            self.prove_others(component, id, now);
         }
         self.deselect(component, id, fx);
         // The settle window begins anew with the next valid pair.

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 
 use floe_stun::Time;
 
-use crate::checklist::ChecklistState;
+use crate::checklist::{ChecklistState, Pair};
 use crate::consent::{Consent, EXPIRY, INTERVAL};
 use crate::effects::Effects;
 use crate::error::SendError;
@@ -186,12 +186,16 @@ impl Session {
     }
 
     /// A valid pair of a component is gone. Another one whose latest answer is older than consent lasts may be as dead, and is
-    /// not used unproved (RFC 7675 §5.1).
-    pub(super) fn prove_others(&mut self, component: Component, now: Time) {
+    /// not used unproved (RFC 7675 §5.1). One that the peer nominated too, and that was given up for a better one, has its
+    /// chance now.
+    pub(super) fn prove_others(&mut self, component: Component, lost: PairId, now: Time) {
+        let usable = |p: &Pair| !p.barred && self.locals.base(p.base).is_some_and(|b| !b.dead);
+        let waits = |p: &Pair| p.nominate_when_valid && p.state() == PairState::Failed;
         let others: Vec<PairId> = self
             .checklists
             .in_order(component.stream)
-            .filter(|(_, p)| p.component == component && p.valid.is_some() && !p.nominating)
+            .filter(|&(id, p)| p.component == component && id != lost && !p.nominating && usable(p))
+            .filter(|(_, p)| p.valid.is_some() || waits(p))
             .map(|(id, _)| id)
             .collect();
         for id in others {

@@ -201,7 +201,7 @@ impl Session {
         // Most have not been checked at all.
         self.checklists.remove_of(component, |id, p| {
             let unchecked = matches!(p.state(), PairState::Waiting | PairState::Frozen);
-            unchecked && p.valid.is_none() && !is_open(id) && !stays(id, p)
+            unchecked && p.valid.is_none() && !p.nominate_when_valid && !is_open(id) && !stays(id, p)
         });
         let others = self.checklists.in_order(component.stream);
         let others: Vec<PairId> =
@@ -211,9 +211,11 @@ impl Session {
         }
     }
 
-    /// A pair that is not needed any more, and that an answer to a check may still come for.
+    /// A pair that is not needed any more, but that an answer to a check may still come for, or that the peer nominated
+    /// beside a better one: it is remembered in case that the better one is lost.
     fn give_up(&mut self, id: PairId) {
         self.checklists.untrigger(id);
+        let is_open = self.transactions.is_open_for(id);
         let Some(pair) = self.checklists.get_mut(id) else { return };
         pair.nominating = false;
         if let Some(check) = pair.check.take() {
@@ -222,6 +224,8 @@ impl Session {
         if pair.valid.is_some() {
             // It was being checked anew.
             self.checklists.set_state(id, PairState::Succeeded);
+        } else if !is_open {
+            self.checklists.set_state(id, PairState::Failed);
         }
     }
 

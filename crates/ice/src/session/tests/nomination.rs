@@ -376,6 +376,24 @@ fn a_nomination_removes_the_other_pairs_of_its_component() {
 }
 
 #[test]
+fn a_nominated_pair_that_was_given_up_for_a_better_one_takes_over_when_that_is_lost() {
+    let mut script = Script::controlled(2);
+    script.signal(&host(1));
+    for n in [1, 2] {
+        script.ask(|a| (a.to, a.nominate) = (local(n), true));
+    }
+    let check = script.check();
+    script.reply(&check, |_| {});
+    assert_eq!(script.selected(), Some((local(1), remote(1))));
+    script.to(5_000);
+    assert!(script.requests().iter().all(|c| c.from == local(1)), "one is enough");
+    let socket = script.socket(local(1));
+    script.agent.socket_failed(socket, script.now);
+    script.answering_to(5_500);
+    assert_eq!(script.selected(), Some((local(2), remote(1))));
+}
+
+#[test]
 fn the_selected_pair_does_not_flap() {
     for role in [Role::Controlling, Role::Controlled] {
         let mut script = Script::connected(role, |_| {});
