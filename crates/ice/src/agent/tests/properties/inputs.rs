@@ -163,8 +163,6 @@ pub(super) type Packet = (Transmit, Box<[u8]>);
 pub(super) struct Bed {
     pub(super) agent: Agent,
     pub(super) now: Time,
-    /// The latest time so far, which is the agent's when the clock goes back.
-    latest: Time,
     pub(super) packets: Vec<(Time, Packet)>,
     pub(super) events: Vec<Event>,
     hosts: BTreeSet<(u16, u8)>,
@@ -192,7 +190,7 @@ impl Bed {
             (4, 3, 12);
         let agent = Agent::new(config, Time::ZERO).expect("valid");
         let (now, packets, events) = (Time::ZERO, Vec::new(), Vec::new());
-        Self { agent, now, latest: now, packets, events, hosts: BTreeSet::new(), asked: 0 }
+        Self { agent, now, packets, events, hosts: BTreeSet::new(), asked: 0 }
     }
 
     /// What an operation means in concrete inputs; wake-ups happen when the agent wants them. `feed` gets each of
@@ -300,7 +298,6 @@ impl Bed {
     /// One input, at the time of this bed.
     pub(super) fn feed(&mut self, input: &Input) {
         let now = self.now;
-        self.latest = self.latest.max(now);
         // Misuse gives an error and changes nothing; so does what comes again.
         match input {
             Input::Timeout => self.agent.handle_timeout(now),
@@ -334,7 +331,7 @@ impl Bed {
     pub(super) fn poll(&mut self) {
         let mut buffer = [0; MAX_TRANSMIT];
         while let Some(t) = self.agent.poll_transmit(&mut buffer) {
-            self.packets.push((self.latest, (t, buffer[..t.len].into())));
+            self.packets.push((self.now, (t, buffer[..t.len].into())));
         }
         while let Some(event) = self.agent.poll_event() {
             self.events.push(event);

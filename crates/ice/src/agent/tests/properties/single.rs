@@ -44,6 +44,8 @@ proptest! {
     #[test]
     fn new_transactions_are_at_least_ta_apart(setup in any_setup(), ops in prop::collection::vec(any_op(), 0..150)) {
         let setup = Setup { consent: false, ..setup };
+        // With a clock that goes back the test could not tell the agent's time.
+        let ops: Vec<Op> = ops.into_iter().filter(|op| !matches!(op, Op::Back(_))).collect();
         let bed = run(&setup, &ops);
         let times = first_transmissions(&bed);
         for step in times.windows(2) {
