@@ -40,8 +40,10 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod framing;
 mod server;
 
+pub use framing::{Carrier, Frame, Framing, MAX_PREFIX};
 pub use server::{
     Answer, BindingConfig, BindingServer, BindingStats, MAX_RESPONSE, RateLimit, Silence, SoftwareTooLong,
 };
