@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use floe_ice::{Component, ConnectionState, GatheringState, ServerAddress, SocketId};
-use floe_stun::{Clock, Time};
+use floe_stun::Time;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::event::{Events, translate};
 use crate::lane::Lane;
+use crate::pace::Common;
 use crate::readers::Signal;
 use crate::socket::Socket;
 
@@ -25,7 +26,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// An agent on its sockets.
 pub(crate) struct Engine {
     agent: Mutex<floe_ice::Agent>,
-    clock: Clock,
+    common: Arc<Common>,
     /// One per component, in order.
     lanes: Vec<Lane>,
     /// `None` once closed, so that no socket comes in afterwards.
@@ -41,14 +42,18 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(config: floe_ice::Config, queue_limit: usize) -> Result<Self, floe_ice::ConfigError> {
+    pub(crate) fn new(
+        mut config: floe_ice::Config,
+        queue_limit: usize,
+        common: Arc<Common>,
+    ) -> Result<Self, floe_ice::ConfigError> {
         let signal = Arc::new(Signal::default());
-        let clock = Clock::new(Instant::now().into_std());
+        config.pace = Some(common.pace.clone());
         let (servers, keepalives) = (config.gather.servers.clone(), !config.consent);
         let components = components(&config);
-        let agent = floe_ice::Agent::new(config, Time::ZERO)?;
+        let agent = floe_ice::Agent::new(config, common.clock.time(Instant::now().into_std()))?;
         Ok(Self {
-            clock,
+            common,
             lanes: components.into_iter().map(|c| Lane::new(c, queue_limit, signal.clone())).collect(),
             sockets: Mutex::new(Some(BTreeMap::new())),
             events: Events::default(),
@@ -121,11 +126,11 @@ impl Engine {
     }
 
     pub(crate) fn now(&self) -> Time {
-        self.clock.time(Instant::now().into_std())
+        self.common.clock.time(Instant::now().into_std())
     }
 
     pub(crate) fn instant(&self, time: Time) -> Instant {
-        self.clock.instant(time).into()
+        self.common.clock.instant(time).into()
     }
 
     /// Whether it matters when data was sent.

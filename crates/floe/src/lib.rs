@@ -68,6 +68,7 @@ mod event;
 pub mod guide;
 pub mod interfaces;
 mod lane;
+mod pace;
 mod queue;
 mod readers;
 mod receive;

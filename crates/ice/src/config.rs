@@ -9,6 +9,7 @@ use core::time::Duration;
 
 use crate::candidate::{is_unicast, is_usable};
 use crate::event::Role;
+use crate::pace::SharedPace;
 
 pub use server_address::{DEFAULT_STUN_PORT, ServerAddress, ServerAddressError};
 
@@ -201,6 +202,8 @@ pub struct Config {
     pub nomination: Nomination,
     /// Ta, at least 5 ms. Default 50 ms. The larger of both sides counts (RFC 8839 §5.5).
     pub ta: Duration,
+    /// The pace that the agents of this process keep together (RFC 8445 §14.2); `None` for an agent that is alone.
+    pub pace: Option<SharedPace>,
     /// First retransmission timeout of checks and gathering, at least 500 ms. Default 500 ms.
     pub rto: Duration,
     /// What the formula of RFC 8445 §14.3 is cut to, as it gives 500 s for 100 pairs. Default 1 s, never below `rto`.
@@ -228,6 +231,7 @@ impl Config {
             streams: alloc::vec![1],
             nomination: Nomination::default(),
             ta: DEFAULT_TA,
+            pace: None,
             rto: MIN_RTO,
             max_rto: Duration::from_secs(1),
             consent: true,
@@ -276,6 +280,7 @@ impl fmt::Debug for Config {
             .field("streams", &self.streams)
             .field("nomination", &self.nomination)
             .field("ta", &self.ta)
+            .field("pace", &self.pace)
             .field("rto", &self.rto)
             .field("max_rto", &self.max_rto)
             .field("consent", &self.consent)

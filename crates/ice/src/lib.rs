@@ -89,8 +89,8 @@
 //!   wrong, and says what to do. Bounds are in [`Limits`].
 //! - **Deterministic.** Time ([`Time`]) and randomness ([`Config::seed`]) are arguments. The same seed and the same inputs give
 //!   the same bytes, however the polls are interleaved.
-//! - **Paced.** At most one new transaction in each Ta, over checks and gathering, whatever the caller does (RFC 8445 §14.2). The
-//!   5 ms floor over all agents of a process is left to the embedder until many agents share a socket.
+//! - **Paced.** At most one new transaction in each Ta, over checks and gathering, whatever the caller does, and one in 5 ms over
+//!   all agents that are given the same [`SharedPace`] (RFC 8445 §14.2).
 //! - **Queued is final.** A packet that is queued keeps its bytes, whatever happens before it is polled.
 //!
 //! # Shape
@@ -100,7 +100,7 @@
 //! `consent.rs`, `locals.rs`, `remotes.rs`. Every input ends in `session::settle`. Only `effects.rs` can emit.
 //!
 //! Imports go one way: `agent → {gather, session} → {checklist, candidate, transaction, role, consent, locals, remotes, pacer, keys,
-//! parameters} → {effects, message, stats, ids, io, event, error, config, random, hash}`.
+//! parameters} → {effects, message, stats, ids, io, event, error, config, pace, random, hash}`.
 //!
 //! # Deliberate deviations
 //!
@@ -140,6 +140,7 @@ mod io;
 mod keys;
 mod locals;
 mod message;
+mod pace;
 mod pacer;
 mod parameters;
 mod path;
@@ -167,6 +168,7 @@ pub use floe_stun::Time;
 pub use gather::InterfaceAddress;
 pub use ids::{Component, ComponentId, LocalId, PairId, RemoteId, RequestId, SocketId, StreamId};
 pub use io::{Command, Datagram, DriverError, MAX_TRANSMIT, Received, Rejection, Transmit};
+pub use pace::SharedPace;
 pub use parameters::RemoteParameters;
 pub use path::SendPath;
 pub use stats::{Counters, PairInfo, PairState, PairStats};

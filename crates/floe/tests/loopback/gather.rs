@@ -314,3 +314,25 @@ async fn gathered_is_answered_at_any_time_and_when_the_agent_is_closed() {
     stuck.close();
     soon(waiting).await.expect("it does not panic");
 }
+
+#[tokio::test(start_paused = true)]
+async fn agents_of_one_runtime_keep_one_pace() {
+    let server = tokio::net::UdpSocket::bind("127.0.0.1:0").await.expect("bound");
+    let address = server.local_addr().expect("bound").to_string();
+    let mut agents = Vec::new();
+    for _ in 0..10 {
+        agents.push(local().stun_server(&address).start().await.expect("started"));
+    }
+    let mut times = std::collections::BTreeMap::new();
+    while times.len() < agents.len() {
+        let mut request = [0; 1500];
+        let (len, source) = soon(server.recv_from(&mut request)).await.expect("received");
+        assert!(len >= 20, "each asks the server");
+        times.entry(source).or_insert_with(tokio::time::Instant::now);
+    }
+    let mut times: Vec<_> = times.into_values().collect();
+    times.sort();
+    for two in times.windows(2) {
+        assert!((two[1] - two[0]).as_millis() >= 5, "RFC 8445 §14.2: {times:?}");
+    }
+}

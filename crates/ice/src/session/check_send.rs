@@ -12,7 +12,7 @@ use crate::message::{Outgoing, Wire};
 use crate::stats::PairState;
 use crate::transaction::{Due, Request};
 
-use super::Session;
+use super::{Session, turn_waits};
 
 impl Session {
     /// Retransmissions that are due, transactions and consent that are over.
@@ -41,7 +41,7 @@ impl Session {
 
     /// §6.1.4.2: one transaction for each tick of Ta, gathering and checks taking turns when both have something.
     pub(super) fn schedule(&mut self, gatherer: &mut Gatherer, now: Time, fx: &mut Effects) {
-        while self.pacer.is_ready(now) && fx.has_room() {
+        while fx.has_room() && turn_waits(self, gatherer) && self.pacer.is_ready(now) {
             let checks_first = self.gathering_had_turn || !gatherer.has_work();
             let sent_check = checks_first && self.begin_next_check(now, fx);
             if sent_check {

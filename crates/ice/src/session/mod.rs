@@ -151,7 +151,7 @@ impl Session {
             checklists: Checklists::new(streams.len(), config.limits.pairs),
             transactions: Transactions::new(transactions, hash),
             streams,
-            pacer: Pacer::new(config.ta, now),
+            pacer: Pacer::new(config.ta, config.pace.clone(), now),
             gathering_had_turn: false,
             early: EarlyChecks::default(),
             seen: SeenRequests::new(hash),
