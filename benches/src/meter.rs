@@ -1,51 +1,90 @@
 //! Counts what an operation costs: instructions under callgrind, and allocations.
 //!
-//! The meter starts its own binary under valgrind, once for [`BASE`] and once for twice as many repetitions of a case,
-//! and divides the difference: start-up and preparation cancel out, and no symbol needs a name. Counts repeat exactly
-//! on one machine. Valgrind knows no SHA-NI, so SHA-1 is counted as software: compare these counts with each other
-//! only.
+//! The meter starts its own binary under valgrind, once for the repetitions of a case and once for twice as many, and
+//! divides the difference: start-up and preparation cancel out, and no symbol needs a name. Counts repeat exactly on one
+//! machine. Valgrind knows no SHA-NI, so SHA-1 is counted as software: compare these counts with each other only.
 
 use std::env;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
-/// Repetitions of the shorter of two runs.
-pub const BASE: u32 = 1_000;
+use crate::heap;
 
 /// One operation to measure.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
-    /// What the case is called, in the table and on the command line.
+    /// What the case is called, in tables and on the command line.
     pub name: &'static str,
-    /// The most instructions one repetition may take, if there is a limit.
-    pub budget: Option<u64>,
-    /// Prepares and then repeats the operation so many times.
+    /// Repetitions of the shorter of the two runs that are counted.
+    pub repetitions: u32,
+    /// The most instructions one repetition may take under callgrind, if there is a limit.
+    pub instructions: Option<u64>,
+    /// The most allocations one repetition may make on average, if there is a limit.
+    pub allocations: Option<f64>,
+    /// Prepares, and then repeats the operation so many times.
     pub run: fn(u32),
 }
 
-/// Runs the meter if the command line asks for it (`--meter`); `None` if it does not.
+/// What one repetition of a case costs.
+#[derive(Clone, Debug)]
+pub struct Cost {
+    /// Instructions under callgrind, or why they could not be counted.
+    pub instructions: Result<u64, String>,
+    /// Allocations, on average.
+    pub allocations: f64,
+}
+
+impl Case {
+    /// Counts instructions and allocations.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        Cost { instructions: self.instructions(), allocations: self.allocations() }
+    }
+
+    fn allocations(&self) -> f64 {
+        let count = |repetitions| heap::allocations_of(|| (self.run)(repetitions)).0;
+        count(self.repetitions); // Whatever is set up once per process.
+        (count(2 * self.repetitions) - count(self.repetitions)) as f64 / f64::from(self.repetitions)
+    }
+
+    fn instructions(&self) -> Result<u64, String> {
+        let nowhere = Path::new("/dev/null");
+        let short = callgrind(self, self.repetitions, nowhere)?;
+        let long = callgrind(self, 2 * self.repetitions, nowhere)?;
+        let repetitions = u64::from(self.repetitions);
+        Ok((long.saturating_sub(short) + repetitions / 2) / repetitions)
+    }
+}
+
+/// Runs the meter if the command line asks for it; `None` if it does not.
 ///
-/// `allocations` says how often the process has allocated so far. The exit code is a failure when a case allocates or
-/// exceeds its budget, or when valgrind could not be run.
-pub fn main(cases: &[Case], allocations: fn() -> usize) -> Option<ExitCode> {
+/// The exit code is a failure when a case exceeds its limits, or when valgrind could not be run.
+pub fn main(cases: &[Case]) -> Option<ExitCode> {
     let arguments: Vec<String> = env::args().collect();
-    if let Some(at) = arguments.iter().position(|argument| argument == CASE) {
-        return Some(run_case(cases, arguments.get(at + 1), arguments.get(at + 2)));
+    let after = |word: &str| {
+        let at = arguments.iter().position(|argument| argument == word)?;
+        Some(arguments.get(at + 1..).unwrap_or_default())
+    };
+    if let Some(rest) = after(CASE) {
+        return Some(run_case(cases, rest.first(), rest.get(1)));
     }
-    if !arguments.iter().any(|argument| argument == "--meter") {
-        return None;
+    if let Some(rest) = after("--profile") {
+        return Some(profile(cases, rest.first()));
     }
+    let wanted = after("--meter")?.first().filter(|word| !word.starts_with("--"));
     println!("{:<24} {:>12} {:>12} {:>12}", "per operation", "instructions", "budget", "allocations");
-    let passed: Vec<bool> = cases.iter().map(|case| report(case, allocations)).collect();
-    Some(if passed.into_iter().all(|passed| passed) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let chosen = cases.iter().filter(|case| wanted.is_none_or(|word| case.name.contains(word.as_str())));
+    let passed: Vec<bool> = chosen.map(report).collect();
+    let all = !passed.is_empty() && passed.into_iter().all(|passed| passed);
+    Some(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// How the meter calls itself under valgrind: followed by the name of a case and a number of repetitions.
 const CASE: &str = "--meter-case";
 
 fn run_case(cases: &[Case], name: Option<&String>, repetitions: Option<&String>) -> ExitCode {
-    let case = cases.iter().find(|case| Some(case.name) == name.map(String::as_str));
-    match (case, repetitions.and_then(|text| text.parse().ok())) {
+    match (find(cases, name), repetitions.and_then(|text| text.parse().ok())) {
         (Some(case), Some(repetitions)) => {
             (case.run)(repetitions);
             ExitCode::SUCCESS
@@ -54,23 +93,21 @@ fn run_case(cases: &[Case], name: Option<&String>, repetitions: Option<&String>)
     }
 }
 
+fn find<'a>(cases: &'a [Case], name: Option<&String>) -> Option<&'a Case> {
+    cases.iter().find(|case| Some(case.name) == name.map(String::as_str))
+}
+
 /// Measures one case and prints its line; whether it stayed within its limits.
-fn report(case: &Case, allocations: fn() -> usize) -> bool {
-    let count = |repetitions| {
-        let before = allocations();
-        (case.run)(repetitions);
-        allocations() - before
-    };
-    count(BASE); // Whatever is set up once per process.
-    let allocated = (count(2 * BASE) - count(BASE)) as f64 / f64::from(BASE);
-    let instructions = instructions(case);
-    let shown = match &instructions {
-        Ok(count) => count.to_string(),
-        Err(_) => "-".to_owned(),
-    };
-    let budget = case.budget.map_or_else(|| "-".to_owned(), |budget| budget.to_string());
-    println!("{:<24} {shown:>12} {budget:>12} {allocated:>12}", case.name);
-    match (instructions, case.budget) {
+fn report(case: &Case) -> bool {
+    let Cost { instructions, allocations } = case.cost();
+    let shown = instructions.as_ref().map_or_else(|_| "-".to_owned(), u64::to_string);
+    let budget = case.instructions.map_or_else(|| "-".to_owned(), |budget| budget.to_string());
+    println!("{:<24} {shown:>12} {budget:>12} {allocations:>12}", case.name);
+    let allocates_too_often = case.allocations.is_some_and(|limit| allocations > limit);
+    if allocates_too_often {
+        println!("{:<24} allocates too often", "");
+    }
+    match (instructions, case.instructions) {
         (Ok(count), Some(budget)) if count > budget => {
             println!("{:<24} exceeds its budget by {} instructions", "", count - budget);
             false
@@ -79,20 +116,35 @@ fn report(case: &Case, allocations: fn() -> usize) -> bool {
             println!("{:<24} {error}", "");
             false
         }
-        _ => allocated == 0.0,
+        _ => !allocates_too_often,
     }
 }
 
-fn instructions(case: &Case) -> Result<u64, String> {
-    let (short, long) = (callgrind(case, BASE)?, callgrind(case, 2 * BASE)?);
-    Ok((long.saturating_sub(short) + u64::from(BASE) / 2) / u64::from(BASE))
+/// Leaves a profile for `callgrind_annotate`, and says where.
+fn profile(cases: &[Case], name: Option<&String>) -> ExitCode {
+    let Some(case) = find(cases, name) else {
+        let names: Vec<&str> = cases.iter().map(|case| case.name).collect();
+        eprintln!("--profile needs the name of a case: {}", names.join("; "));
+        return ExitCode::FAILURE;
+    };
+    let file = env::temp_dir().join(format!("floe-{}.callgrind", std::process::id()));
+    match callgrind(case, case.repetitions, &file) {
+        Ok(_) => {
+            println!("callgrind_annotate --inclusive=yes {}", file.display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
-/// The instructions of a whole run.
-fn callgrind(case: &Case, repetitions: u32) -> Result<u64, String> {
+/// The instructions of a whole run. The profile goes to `out`.
+fn callgrind(case: &Case, repetitions: u32, out: &Path) -> Result<u64, String> {
     let binary = env::current_exe().map_err(|error| format!("cannot find this binary: {error}"))?;
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .args(["--tool=callgrind", &format!("--callgrind-out-file={}", out.display())])
         .arg(binary)
         .args([CASE, case.name, &repetitions.to_string()])
         .output()

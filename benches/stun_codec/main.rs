@@ -9,29 +9,20 @@
 
 mod operations;
 
-use std::alloc::System;
 use std::hint::black_box;
 use std::process::ExitCode;
 
-use criterion::Criterion;
-use floe_benches::meter::{self, Case};
+use floe_benches::meter::Case;
 use operations::{Fixture, REQUEST_LEN, RESPONSE_LEN};
-use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
-
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
-
-fn allocations() -> usize {
-    let stats = ALLOCATOR.stats();
-    stats.allocations + stats.reallocations
-}
 
 /// A case that repeats `$operation` on a fixture. The budgets are instructions under callgrind.
 macro_rules! case {
     ($name:literal, $budget:expr, $operation:expr) => {
         Case {
             name: $name,
-            budget: $budget,
+            repetitions: 1_000,
+            instructions: $budget,
+            allocations: Some(0.0),
             run: |repetitions| {
                 let mut fixture = Fixture::new();
                 for _ in 0..repetitions {
@@ -57,21 +48,5 @@ const CASES: [Case; 8] = [
 fn main() -> ExitCode {
     assert_eq!(Fixture::new().encode_request(), REQUEST_LEN);
     assert_eq!(Fixture::new().encode_response(), RESPONSE_LEN);
-    if let Some(code) = meter::main(&CASES, allocations) {
-        return code;
-    }
-    let mut criterion = Criterion::default().configure_from_args();
-    let mut group = criterion.benchmark_group("stun_codec");
-    for case in CASES {
-        group.bench_function(case.name, |bencher| {
-            bencher.iter_custom(|repetitions| {
-                let start = std::time::Instant::now();
-                (case.run)(u32::try_from(repetitions).unwrap_or(u32::MAX));
-                start.elapsed()
-            });
-        });
-    }
-    group.finish();
-    criterion.final_summary();
-    ExitCode::SUCCESS
+    floe_benches::run::main("stun_codec", &CASES)
 }
