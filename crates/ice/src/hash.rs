@@ -71,6 +71,10 @@ impl Hasher for CountedHasher {
     fn write_u32(&mut self, number: u32) {
         self.add(u64::from(number));
     }
+
+    fn write_u64(&mut self, number: u64) {
+        self.add(number);
+    }
 }
 
 #[cfg(test)]

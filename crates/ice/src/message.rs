@@ -76,17 +76,6 @@ impl UnknownTypes {
 }
 
 impl Outgoing {
-    pub(crate) fn id(&self) -> TransactionId {
-        match self.wire {
-            Wire::Check { id, .. }
-            | Wire::Success { id, .. }
-            | Wire::Error { id, .. }
-            | Wire::UnsignedError { id, .. }
-            | Wire::Keepalive { id }
-            | Wire::ServerRequest { id } => id,
-        }
-    }
-
     pub(crate) fn transmit(&self, len: usize) -> Transmit {
         Transmit { socket: self.socket, src_ip: self.src_ip, destination: self.destination, len }
     }

@@ -4,12 +4,11 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use floe_stun::{RetransmissionSchedule, RetransmissionStep, Time, TransactionId};
-use hashbrown::HashMap;
+use hashbrown::HashTable;
 
 use crate::event::Role;
-use crate::hash::Keyed;
-use crate::ids::{Component, PairId};
-use crate::message::Outgoing;
+use crate::ids::PairId;
+use crate::message::PeerRole;
 
 /// A transaction is known by its id: 96 random bits, never used twice.
 pub(crate) type TransactionKey = TransactionId;
@@ -19,30 +18,21 @@ pub(crate) type TransactionKey = TransactionId;
 pub(crate) enum Purpose {
     /// A connectivity check (RFC 8445 §7.2).
     Check {
-        pair: PairId,
         /// It carries USE-CANDIDATE.
         nominates: bool,
     },
     /// A consent check (RFC 7675): sent once.
-    Consent { pair: PairId, component: Component },
+    Consent,
 }
 
-impl Purpose {
-    pub(crate) fn pair(self) -> PairId {
-        match self {
-            Self::Check { pair, .. } | Self::Consent { pair, .. } => pair,
-        }
-    }
-}
-
-/// An open transaction.
+/// An open transaction. Its request is what [`Session::request`](crate::session::Session::request) makes of it, any number of
+/// times the same; kept here it would be most of the memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Transaction {
+    pub(crate) pair: PairId,
     pub(crate) purpose: Purpose,
-    /// The role its request names.
-    pub(crate) role: Role,
-    /// The request, for sending the same bytes again and to know where the answer has to come from.
-    pub(crate) packet: Outgoing,
+    /// What its request says of our role.
+    pub(crate) role: PeerRole,
     pub(crate) sent_at: Time,
     /// Requests sent so far.
     sent: u32,
@@ -58,7 +48,7 @@ pub(crate) struct Transaction {
 /// What is due on a transaction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Due {
-    Retransmit(Outgoing, PairId),
+    Retransmit(TransactionId, PairId),
     Expired(TransactionId, Transaction),
 }
 
@@ -66,6 +56,19 @@ impl Transaction {
     /// No answer can tell which of several requests it answers, so only one sent once gives a round-trip time.
     pub(crate) fn was_sent_once(&self) -> bool {
         self.sent == 1
+    }
+
+    /// The role its request names.
+    pub(crate) fn role(&self) -> Role {
+        match self.role {
+            PeerRole::Controlling(_) => Role::Controlling,
+            PeerRole::Controlled(_) => Role::Controlled,
+        }
+    }
+
+    /// Whether its request carries USE-CANDIDATE.
+    pub(crate) fn nominates(&self) -> bool {
+        self.purpose == Purpose::Check { nominates: true }
     }
 
     /// How long to wait after the transmission that was made just now; whether another one follows.
@@ -90,59 +93,66 @@ struct Slot {
 #[derive(Clone, Debug)]
 pub(crate) struct Transactions {
     slots: Vec<Option<Slot>>,
-    by_id: HashMap<TransactionId, u16, Keyed>,
+    /// Where each is.
+    by_id: HashTable<u16>,
     limit: usize,
 }
 
+/// The ids in the table are random and our own, so that they are their own hash; nobody can make them collide.
+fn hash(id: &TransactionId) -> u64 {
+    let &[a, b, c, d, e, f, g, h, ..] = id.as_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+fn is_at(slots: &[Option<Slot>], at: u16, id: &TransactionId) -> bool {
+    slots.get(usize::from(at)).is_some_and(|s| s.as_ref().is_some_and(|s| s.id == *id))
+}
+
 impl Transactions {
-    pub(crate) fn new(limit: usize, hash: Keyed) -> Self {
-        Self { slots: Vec::new(), by_id: HashMap::with_hasher(hash), limit: limit.min(usize::from(u16::MAX)) }
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { slots: Vec::new(), by_id: HashTable::new(), limit: limit.min(usize::from(u16::MAX)) }
+    }
+
+    fn find(&self, id: &TransactionId) -> Option<usize> {
+        self.by_id.find(hash(id), |&at| is_at(&self.slots, at, id)).map(|&at| usize::from(at))
     }
 
     pub(crate) fn get(&self, id: &TransactionId) -> Option<&Transaction> {
-        let at = *self.by_id.get(id)?;
-        self.slots.get(usize::from(at))?.as_ref().map(|s| &s.transaction)
+        self.slots.get(self.find(id)?)?.as_ref().map(|s| &s.transaction)
     }
 
     /// A check, sent now for the first time.
-    pub(crate) fn check(&mut self, id: TransactionId, pair: PairId, nominates: bool, request: Request) {
+    pub(crate) fn check(&mut self, id: TransactionId, nominates: bool, request: Request) {
         let schedule = RetransmissionSchedule::new(request.rto);
         let due = request.now.saturating_add(request.rto);
         let expires = request.now.saturating_add(schedule.timeout());
-        self.insert(id, request.open(Purpose::Check { pair, nominates }, true, due, expires));
+        self.insert(id, request.open(Purpose::Check { nominates }, true, due, expires));
     }
 
     /// A consent check, sent now and never again; an answer is waited for during `patience`.
-    pub(crate) fn consent(
-        &mut self,
-        id: TransactionId,
-        pair: PairId,
-        component: Component,
-        request: Request,
-        patience: Duration,
-    ) {
+    pub(crate) fn consent(&mut self, id: TransactionId, request: Request, patience: Duration) {
         let expires = request.now.saturating_add(patience);
-        self.insert(id, request.open(Purpose::Consent { pair, component }, false, expires, expires));
+        self.insert(id, request.open(Purpose::Consent, false, expires, expires));
     }
 
     fn insert(&mut self, id: TransactionId, transaction: Transaction) {
         if self.by_id.len() >= self.limit {
             self.evict();
         }
-        let slot = Some(Slot { id, transaction });
-        let at = match self.slots.iter().position(Option::is_none) {
-            Some(at) => {
-                self.slots[at] = slot;
-                at
+        let at = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
+        let Ok(place) = u16::try_from(at) else { return };
+        if at == self.slots.len() {
+            // By two, and not by four: most agents have one or two open at a time.
+            if at == self.slots.capacity() {
+                self.slots.reserve_exact(at.max(2));
             }
-            None => {
-                self.slots.push(slot);
-                self.slots.len() - 1
-            }
-        };
-        if let Ok(at) = u16::try_from(at) {
-            self.by_id.insert(id, at);
+            self.slots.push(None);
         }
+        self.slots[at] = Some(Slot { id, transaction });
+        let slots = &self.slots;
+        let rehash =
+            |&at: &u16| slots.get(usize::from(at)).and_then(Option::as_ref).map_or(0, |s| hash(&s.id));
+        self.by_id.insert_unique(hash(&id), place, rehash);
     }
 
     /// Room for one more: the transaction goes that ends first of those nobody waits for, or of all.
@@ -156,14 +166,16 @@ impl Transactions {
     }
 
     pub(crate) fn remove(&mut self, id: &TransactionId) -> Option<Transaction> {
-        let at = self.by_id.remove(id)?;
+        let slots = &self.slots;
+        let entry = self.by_id.find_entry(hash(id), |&at| is_at(slots, at, id)).ok()?;
+        let (at, _) = entry.remove();
         self.slots.get_mut(usize::from(at))?.take().map(|s| s.transaction)
     }
 
     /// RFC 8445 §7.3.1.4: no retransmission any more; a late answer still counts until the transaction's end.
     pub(crate) fn cancel(&mut self, id: &TransactionId) {
-        let Some(&at) = self.by_id.get(id) else { return };
-        if let Some(Some(slot)) = self.slots.get_mut(usize::from(at)) {
+        let Some(at) = self.find(id) else { return };
+        if let Some(Some(slot)) = self.slots.get_mut(at) {
             slot.transaction.resend = false;
             slot.transaction.due = slot.transaction.expires;
         }
@@ -171,14 +183,14 @@ impl Transactions {
 
     /// Whether an answer to some check of this pair may still come.
     pub(crate) fn is_open_for(&self, pair: PairId) -> bool {
-        self.slots.iter().flatten().any(|s| s.transaction.purpose.pair() == pair)
+        self.slots.iter().flatten().any(|s| s.transaction.pair == pair)
     }
 
     /// Only what belongs to pairs that `keep` says are there.
     pub(crate) fn retain(&mut self, keep: impl Fn(PairId) -> bool) {
         for at in 0..self.slots.len() {
             if let Some(slot) = self.slots[at]
-                && !keep(slot.transaction.purpose.pair())
+                && !keep(slot.transaction.pair)
             {
                 self.remove(&slot.id);
             }
@@ -197,7 +209,7 @@ impl Transactions {
             let (wait, _) = t.wait();
             t.due = now.saturating_add(wait);
             t.expires = t.expires.max(t.due);
-            return Some(Due::Retransmit(t.packet, t.purpose.pair()));
+            return Some(Due::Retransmit(slot.id, t.pair));
         }
         let (id, transaction) = (slot.id, slot.transaction);
         self.remove(&id);
@@ -211,11 +223,9 @@ impl Transactions {
 
     /// The open ids, for tests of what is remembered.
     pub(crate) fn check_invariants(&self) {
-        assert_eq!(
-            self.slots.iter().flatten().count(),
-            self.by_id.len(),
-            "every transaction is found by its id"
-        );
+        let open = || self.slots.iter().flatten();
+        assert_eq!(open().count(), self.by_id.len(), "every transaction has one entry");
+        assert!(open().all(|s| self.get(&s.id).is_some()), "and is found by its id");
         assert!(self.by_id.len() <= self.limit, "transactions are bounded");
     }
 }
@@ -223,17 +233,17 @@ impl Transactions {
 /// What a transaction begins with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request {
-    pub(crate) role: Role,
-    pub(crate) packet: Outgoing,
+    pub(crate) pair: PairId,
+    pub(crate) role: PeerRole,
     pub(crate) rto: Duration,
     pub(crate) now: Time,
 }
 
 impl Request {
     fn open(self, purpose: Purpose, resend: bool, due: Time, expires: Time) -> Transaction {
-        let Self { role, packet, rto, now } = self;
+        let Self { pair, role, rto, now } = self;
         let schedule = RetransmissionSchedule::new(rto);
-        Transaction { purpose, role, packet, sent_at: now, sent: 1, schedule, resend, due, expires }
+        Transaction { pair, purpose, role, sent_at: now, sent: 1, schedule, resend, due, expires }
     }
 }
 

@@ -154,7 +154,7 @@ impl Agent {
         now: Time,
     ) -> Result<(), Rejection> {
         let id = message.transaction_id();
-        let Some(request) = self.session.transaction(&id).map(|t| t.packet) else {
+        let Some(request) = self.session.request(&id) else {
             return self.route_server_answer(message, datagram, now);
         };
         // RFC 8489 §9.1.4: any answer without the right integrity is discarded, errors too.

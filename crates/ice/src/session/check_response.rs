@@ -30,15 +30,10 @@ pub(crate) struct CheckAnswer {
 }
 
 impl Session {
-    /// The open transaction an answer belongs to.
-    pub(crate) fn transaction(&self, id: &TransactionId) -> Option<&Transaction> {
-        self.transactions.get(id)
-    }
-
     /// §7.2.5.
     pub(crate) fn on_answer(&mut self, answer: &CheckAnswer, now: Time, fx: &mut Effects) {
         let Some(transaction) = self.transactions.remove(&answer.id) else { return };
-        let id = transaction.purpose.pair();
+        let id = transaction.pair;
         let Some(pair) = self.checklists.get_mut(id) else { return };
         let stats = pair.stats_mut();
         stats.responses_received = stats.responses_received.saturating_add(1);
@@ -59,20 +54,20 @@ impl Session {
         }
         match (transaction.purpose, answer.answer) {
             // §7.2.5.2.1: an answer that takes another way fails the check.
-            (Purpose::Check { nominates, .. }, _) if !answer.symmetric => {
+            (Purpose::Check { nominates }, _) if !answer.symmetric => {
                 self.check_failed(id, nominates && was_current, now, fx);
             }
-            (Purpose::Check { nominates, .. }, Answer::Success(mapped)) => {
+            (Purpose::Check { nominates }, Answer::Success(mapped)) => {
                 self.check_succeeded(id, mapped, nominates, &transaction, now, fx);
             }
-            (Purpose::Check { nominates, .. }, Answer::Error(code)) => {
+            (Purpose::Check { nominates }, Answer::Error(code)) => {
                 self.check_refused(id, code, nominates && was_current, &transaction, now, fx);
             }
             // RFC 7675 §5.1: the answer comes from where the request went; every other error says nothing of consent.
-            (Purpose::Consent { .. }, Answer::Success(_)) if answer.symmetric => {
+            (Purpose::Consent, Answer::Success(_)) if answer.symmetric => {
                 self.consent_confirmed(id, now);
             }
-            (Purpose::Consent { .. }, _) => {}
+            (Purpose::Consent, _) => {}
         }
     }
 
@@ -100,7 +95,7 @@ impl Session {
         pair.repeats = 0;
         // §7.2.5.3.4: the nomination is ours, or one that the peer made while our check was on its way (§7.3.1.5).
         let nominated = if controlling {
-            nominates && transaction.role == Role::Controlling
+            nominates && transaction.role() == Role::Controlling
         } else {
             pair.nominate_when_valid
         };
@@ -149,7 +144,7 @@ impl Session {
             487 => {
                 fx.counters.role_conflicts = fx.counters.role_conflicts.saturating_add(1);
                 let tie_breaker = fx.random.u64();
-                if self.role.rejected(transaction.role, tie_breaker) {
+                if self.role.rejected(transaction.role(), tie_breaker) {
                     self.announce_role(fx);
                 }
                 if self.may_repeat(id, MAX_ROLE_CONFLICTS) {
@@ -209,7 +204,8 @@ impl Session {
         now: Time,
         fx: &mut Effects,
     ) {
-        let Purpose::Check { pair, nominates } = transaction.purpose else { return };
+        let Purpose::Check { nominates } = transaction.purpose else { return };
+        let pair = transaction.pair;
         let Some(p) = self.checklists.get_mut(pair) else { return };
         // §7.3.1.4: the silence of a cancelled check is no failure.
         if p.check != Some(*id) {

@@ -2,13 +2,13 @@
 
 use core::time::Duration;
 
-use floe_stun::Time;
+use floe_stun::{Time, TransactionId};
 
 use crate::config::Nomination;
 use crate::effects::Effects;
 use crate::gather::{Gatherer, Pace};
 use crate::ids::PairId;
-use crate::message::{Outgoing, Wire};
+use crate::message::{Outgoing, PeerRole, Wire};
 use crate::stats::PairState;
 use crate::transaction::{Due, Request};
 
@@ -19,17 +19,15 @@ impl Session {
     pub(super) fn expire(&mut self, now: Time, fx: &mut Effects) {
         while let Some(due) = self.transactions.next_due(now) {
             match due {
-                Due::Retransmit(packet, pair) => self.retransmit(packet, pair, fx),
+                Due::Retransmit(id, pair) => self.retransmit(&id, pair, fx),
                 Due::Expired(id, transaction) => self.check_expired(&id, &transaction, now, fx),
             }
         }
         self.expire_consent(now, fx);
     }
 
-    fn retransmit(&mut self, packet: Outgoing, pair: PairId, fx: &mut Effects) {
-        if !self.may_check(pair) {
-            return;
-        }
+    fn retransmit(&mut self, id: &TransactionId, pair: PairId, fx: &mut Effects) {
+        let Some(packet) = self.request(id).filter(|_| self.may_check(pair)) else { return };
         self.count_check(pair);
         if let Some(pair) = self.checklists.get_mut(pair) {
             let stats = pair.stats_mut();
@@ -81,10 +79,9 @@ impl Session {
         let Some(pair) = self.checklists.get(id) else { return };
         let nominates =
             controlling && (pair.nominating || matches!(self.config.nomination, Nomination::Immediate));
-        let Some(packet) = self.check_packet(id, nominates, fx) else { return };
-        let transaction = packet.id();
-        let request = Request { role: self.role.role(), packet, rto, now };
-        self.transactions.check(transaction, id, nominates, request);
+        let (transaction, role) = (fx.random.transaction_id(), self.role.attribute());
+        let Some(packet) = self.check_packet(id, transaction, nominates, role) else { return };
+        self.transactions.check(transaction, nominates, Request { pair: id, role, rto, now });
         self.count_check(id);
         fx.counters.checks_sent = fx.counters.checks_sent.saturating_add(1);
         fx.send(packet);
@@ -101,23 +98,30 @@ impl Session {
         }
     }
 
-    /// The bytes of a check on this pair, decided now.
-    pub(super) fn check_packet(&self, id: PairId, nominates: bool, fx: &mut Effects) -> Option<Outgoing> {
-        let pair = self.checklists.get(id)?;
+    /// The request of an open transaction: the same whenever it is asked for, as nothing that it is made of changes.
+    pub(crate) fn request(&self, id: &TransactionId) -> Option<Outgoing> {
+        let transaction = self.transactions.get(id)?;
+        self.check_packet(transaction.pair, *id, transaction.nominates(), transaction.role)
+    }
+
+    /// A check on this pair.
+    pub(super) fn check_packet(
+        &self,
+        pair: PairId,
+        id: TransactionId,
+        nominates: bool,
+        role: PeerRole,
+    ) -> Option<Outgoing> {
+        let pair = self.checklists.get(pair)?;
         let base = self.locals.base(pair.base)?;
         let remote = self.remotes.get(pair.remote)?;
+        // §7.1.1: PRIORITY is what a peer-reflexive candidate from this base would have.
+        let priority = self.locals.check_priority(pair.base);
         Some(Outgoing {
             socket: base.socket,
             src_ip: Some(base.address.ip()),
             destination: remote.destination(base.address),
-            wire: Wire::Check {
-                id: fx.random.transaction_id(),
-                stream: pair.component.stream,
-                // §7.1.1: PRIORITY is what a peer-reflexive candidate from this base would have.
-                priority: self.locals.check_priority(pair.base),
-                nominates,
-                role: self.role.attribute(),
-            },
+            wire: Wire::Check { id, stream: pair.component.stream, priority, nominates, role },
         })
     }
 

@@ -139,9 +139,9 @@ impl Session {
         if !consent.is_check_due(now) || !fx.has_room() {
             return;
         }
-        let Some(packet) = self.check_packet(consent.pair, false, fx) else { return };
-        let request = Request { role: self.role.role(), packet, rto: EXPIRY, now };
-        self.transactions.consent(packet.id(), consent.pair, component, request, EXPIRY);
+        let (id, role) = (fx.random.transaction_id(), self.role.attribute());
+        let Some(packet) = self.check_packet(consent.pair, id, false, role) else { return };
+        self.transactions.consent(id, Request { pair: consent.pair, role, rto: EXPIRY, now }, EXPIRY);
         fx.counters.consent_checks_sent = fx.counters.consent_checks_sent.saturating_add(1);
         fx.send(packet);
         if let Some(pair) = self.checklists.get_mut(consent.pair) {

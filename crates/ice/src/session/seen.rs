@@ -1,12 +1,14 @@
 //! Requests that were answered already: a retransmission gets an equal answer and does nothing else (RFC 8489 §6.3.1).
 
 use alloc::collections::VecDeque;
-use core::hash::BuildHasher;
+use core::hash::{BuildHasher, Hasher};
+use core::net::IpAddr;
+use core::num::NonZeroU16;
 use core::time::Duration;
 
 use floe_stun::{Time, TransactionId};
 
-use crate::hash::Keyed;
+use crate::hash::Counted;
 
 use super::CheckRequest;
 
@@ -14,6 +16,8 @@ use super::CheckRequest;
 const MEMORY: Duration = Duration::from_millis(39_500);
 /// Only authenticated requests are remembered, the newest so many.
 const CAPACITY: usize = 64;
+/// How many places are added when there are too few: consent checks every 5 s need ten or less.
+const STEP: usize = 4;
 
 /// How a request was answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,42 +29,53 @@ pub(crate) enum Verdict {
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     id: TransactionId,
-    /// Hash of the 5-tuple: with the 96 random bits of the id more than enough.
-    path: u32,
-    verdict: Verdict,
+    /// Tells one 5-tuple from another: with the 96 random bits of the id more than enough.
+    path: u16,
+    /// The code of the error that was answered.
+    error: Option<NonZeroU16>,
     at: Time,
 }
 
 /// The requests of the last 39.5 seconds, bounded.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct SeenRequests {
     entries: VecDeque<Seen>,
-    hash: Keyed,
 }
 
 impl SeenRequests {
-    pub(crate) fn new(hash: Keyed) -> Self {
-        Self { entries: VecDeque::new(), hash }
-    }
-
     /// How this request was answered before, if it was: it is the same if id and 5-tuple are.
     pub(crate) fn verdict(&mut self, request: &CheckRequest, now: Time) -> Option<Verdict> {
         while self.entries.front().is_some_and(|e| now.saturating_since(e.at) > MEMORY) {
             self.entries.pop_front();
         }
-        let path = self.path(request);
-        self.entries.iter().find(|e| e.id == request.id && e.path == path).map(|e| e.verdict)
+        let known = self.entries.iter().find(|e| e.id == request.id && e.path == path(request))?;
+        Some(known.error.map_or(Verdict::Success, |code| Verdict::Error(code.get())))
     }
 
     pub(crate) fn remember(&mut self, request: &CheckRequest, verdict: Verdict, now: Time) {
         if self.entries.len() >= CAPACITY {
             self.entries.pop_front();
         }
-        let path = self.path(request);
-        self.entries.push_back(Seen { id: request.id, path, verdict, at: now });
+        if self.entries.len() == self.entries.capacity() {
+            self.entries.reserve_exact(STEP);
+        }
+        let error = match verdict {
+            Verdict::Success => None,
+            Verdict::Error(code) => NonZeroU16::new(code),
+        };
+        self.entries.push_back(Seen { id: request.id, path: path(request), error, at: now });
     }
+}
 
-    fn path(&self, request: &CheckRequest) -> u32 {
-        (self.hash.hash_one((request.base, request.source)) >> 32) as u32
-    }
+/// A hash without a key: whoever sends a request with an integrity that we accept gains nothing by collisions.
+fn path(request: &CheckRequest) -> u16 {
+    let ip = match request.source.ip() {
+        IpAddr::V4(ip) => u128::from(ip.to_bits()),
+        IpAddr::V6(ip) => ip.to_bits(),
+    };
+    let mut hasher = Counted.build_hasher();
+    hasher.write_u32(u32::from(request.base.0) << 16 | u32::from(request.source.port()));
+    hasher.write_u64(ip as u64);
+    hasher.write_u64((ip >> 64) as u64);
+    (hasher.finish() >> 48) as u16
 }

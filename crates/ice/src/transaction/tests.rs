@@ -4,8 +4,6 @@ use core::time::Duration;
 use std::vec::Vec;
 
 use super::*;
-use crate::ids::{ComponentId, SocketId, StreamId};
-use crate::message::{PeerRole, Wire};
 
 const RTO: Duration = Duration::from_millis(500);
 
@@ -18,24 +16,15 @@ fn id(n: u8) -> TransactionId {
 }
 
 fn transactions(limit: usize) -> Transactions {
-    Transactions::new(limit, Keyed::new(1, 2))
+    Transactions::new(limit)
 }
 
 fn request(n: u8, now: Time) -> Request {
-    let wire = Wire::Check {
-        id: id(n),
-        stream: StreamId::FIRST,
-        priority: 1,
-        nominates: false,
-        role: PeerRole::Controlling(1),
-    };
-    let destination = core::net::SocketAddr::from(([10, 1, 0, n], 1));
-    let packet = Outgoing { socket: SocketId(1), src_ip: None, destination, wire };
-    Request { role: Role::Controlling, packet, rto: RTO, now }
+    Request { pair: PairId(u32::from(n)), role: PeerRole::Controlling(1), rto: RTO, now }
 }
 
 fn open(all: &mut Transactions, n: u8, now: Time) {
-    all.check(id(n), PairId(u32::from(n)), false, request(n, now));
+    all.check(id(n), false, request(n, now));
 }
 
 /// What is due from time to time, to the end: retransmissions with their time, and the end.
@@ -45,8 +34,8 @@ fn run(all: &mut Transactions, late: Duration) -> (Vec<Time>, Time) {
         let due = all.next_timeout().expect("an open transaction");
         let now = due.saturating_add(late);
         match all.next_due(now).expect("something is due") {
-            Due::Retransmit(packet, pair) => {
-                assert_eq!((packet.id(), pair), (id(1), PairId(1)));
+            Due::Retransmit(again, pair) => {
+                assert_eq!((again, pair), (id(1), PairId(1)));
                 sent.push(now);
             }
             Due::Expired(ended, _) => {
@@ -108,9 +97,8 @@ fn a_cancelled_check_is_not_sent_again_but_waited_for_to_its_end() {
 fn a_consent_check_is_sent_once_and_waited_for_as_long_as_consent_lasts() {
     // RFC 7675 §5.1.
     let mut all = transactions(10);
-    let component = Component::new(StreamId::FIRST, ComponentId::FIRST);
     let patience = Duration::from_secs(30);
-    all.consent(id(1), PairId(1), component, request(1, ms(1_000)), patience);
+    all.consent(id(1), request(1, ms(1_000)), patience);
     let (sent, end) = run(&mut all, Duration::ZERO);
     assert_eq!((sent.len(), end), (0, ms(31_000)));
 }
@@ -134,8 +122,8 @@ fn several_run_side_by_side() {
     let mut again = Vec::new();
     for at in [550, 600, 650] {
         assert_eq!(all.next_timeout(), Some(ms(at)));
-        let Some(Due::Retransmit(packet, _)) = all.next_due(ms(at)) else { panic!("a retransmission") };
-        again.push(packet.id());
+        let Some(Due::Retransmit(sent, _)) = all.next_due(ms(at)) else { panic!("a retransmission") };
+        again.push(sent);
     }
     assert_eq!(again, [id(1), id(2), id(3)]);
     all.retain(|pair| pair != PairId(2));
