@@ -1,8 +1,9 @@
-//! The tables of clauses (`tests/conformance*.md`): every test that they name exists, no clause has two rows, and
-//! each row has a proof or a reason.
+//! The tables of clauses (`tests/conformance*.md`): every clause of the RFCs that an agent keeps has one row, each row
+//! has a proof or a reason, and every test that they name exists.
 //!
 //! A row is `| clause | what it asks | tests or reason |`. In the last cell backticks stand around names of tests and
-//! around nothing else: `name`, or `module::name` where the name alone could be several.
+//! around nothing else: `name`, or `module::name` where the name alone could be several. In a table whose first heading
+//! is `Rule` the first cell is a rule of ours instead of a clause, and the last one names a test.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +11,15 @@ use proc_macro2::{Delimiter, TokenTree};
 
 use crate::sources::{SourceFile, all_files, ident, is_punct, opened_module, read, rust_files};
 
+/// How many clauses each section has, one a line; 0 where a section asks something without a keyword of RFC 2119.
+const CLAUSES: &str = include_str!("clauses.txt");
+
 /// A row of a table.
 struct Row<'a> {
     /// `file:line`.
     place: String,
+    /// The first cell is a rule of ours, not a clause.
+    is_rule: bool,
     clause: &'a str,
     asks: &'a str,
     proof: &'a str,
@@ -34,10 +40,10 @@ pub(crate) fn findings() -> Vec<String> {
     let files = rust_files();
     let tests = Tests::of(&files);
     assert!(tests.0.len() > 400, "found only {} tests: has the way they are written changed?", tests.0.len());
-    check(&documents, &tests)
+    check(&documents, CLAUSES, &tests)
 }
 
-fn check(documents: &[(String, String)], tests: &Tests) -> Vec<String> {
+fn check(documents: &[(String, String)], clauses: &str, tests: &Tests) -> Vec<String> {
     let mut found = Vec::new();
     let mut seen: BTreeMap<&str, String> = BTreeMap::new();
     for (path, text) in documents {
@@ -54,21 +60,46 @@ fn check(documents: &[(String, String)], tests: &Tests) -> Vec<String> {
             }
         }
     }
+    for line in clauses.lines() {
+        found.extend(missing(line, &|clause| seen.contains_key(clause)));
+    }
+    found
+}
+
+/// Clauses of a section, given as `8445§7.2.4 2`, that have no row, and the one after the last if that has one.
+fn missing(line: &str, has_row: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let Some((section, Ok(count))) = line.split_once(' ').map(|(s, count)| (s, count.parse::<u32>())) else {
+        return vec![format!("clauses.txt: `{line}` is no section with a number")];
+    };
+    let mut wanted: Vec<String> = (1..=count).map(|number| format!("{section}#{number}")).collect();
+    if wanted.is_empty() {
+        wanted.push(section.to_owned());
+    }
+    wanted.retain(|clause| !has_row(clause));
+    let mut found: Vec<String> = wanted.iter().map(|clause| format!("{clause} has no row")).collect();
+    let beyond = format!("{section}#{}", count + 1);
+    if has_row(&beyond) {
+        found.push(format!("{beyond} has a row, and {section} has {count} clauses"));
+    }
     found
 }
 
 /// The rows of a document's tables, without headings; `found` gets the lines that are no row.
 fn rows<'a>(path: &str, text: &'a str, found: &mut Vec<String>) -> Vec<Row<'a>> {
-    let mut rows = Vec::new();
+    let (mut rows, mut is_rule) = (Vec::new(), false);
     let lines: Vec<&str> = text.lines().collect();
     for (at, line) in lines.iter().enumerate().filter(|(_, line)| line.starts_with('|')) {
-        if is_rule(line) || lines.get(at + 1).is_some_and(|next| is_rule(next)) {
+        if is_line(line) {
+            continue;
+        }
+        if lines.get(at + 1).is_some_and(|next| is_line(next)) {
+            is_rule = line.starts_with("| Rule |");
             continue;
         }
         let place = format!("{path}:{}", at + 1);
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
         match cells[..] {
-            [clause, asks, proof] => rows.push(Row { place, clause, asks, proof }),
+            [clause, asks, proof] => rows.push(Row { place, is_rule, clause, asks, proof }),
             _ => found.push(format!("{place}: {} cells instead of 3", cells.len())),
         }
     }
@@ -76,15 +107,18 @@ fn rows<'a>(path: &str, text: &'a str, found: &mut Vec<String>) -> Vec<Row<'a>> 
 }
 
 /// Whether a line is the one below the heading of a table.
-fn is_rule(line: &str) -> bool {
+fn is_line(line: &str) -> bool {
     line.starts_with("|-") || line.starts_with("| -") || line.starts_with("|:")
 }
 
 impl Row<'_> {
     fn findings(&self, tests: &Tests) -> Vec<String> {
-        let Self { place, clause, asks, proof } = self;
+        let Self { place, is_rule, clause, asks, proof } = self;
         let mut found = Vec::new();
-        if !is_clause(clause) {
+        if *is_rule && !proof.contains('`') {
+            found.push(format!("{place}: no test shows that `{clause}`"));
+        }
+        if !is_rule && !is_clause(clause) {
             found.push(format!(
                 "{place}: `{clause}` is no clause: 8445§7.3.1.4#2, or 8445§6.1.2 for a section"
             ));
@@ -199,9 +233,13 @@ mod tests {
         ("tests/a/b.rs", "proptest! { #![config(x)] #[test] fn always(a in b()) {} #[test] fn both() {} }"),
     ];
 
-    fn found(text: &str) -> Vec<String> {
+    fn tests_of_sources() -> Tests {
         let files: Vec<SourceFile> = SOURCES.iter().map(|(path, text)| SourceFile::new(path, text)).collect();
-        check(&[("c.md".to_owned(), text.to_owned())], &Tests::of(&files))
+        Tests::of(&files)
+    }
+
+    fn found(text: &str) -> Vec<String> {
+        check(&[("c.md".to_owned(), text.to_owned())], "", &tests_of_sources())
     }
 
     #[test]
@@ -229,6 +267,26 @@ mod tests {
     fn a_clause_with_two_rows_is_caught() {
         let twice = found("| 1§1#1 | it | `one` |\n| 1§1#2 | it | `one` |\n| 1§1#1 | it | `one` |");
         assert_eq!(twice, ["c.md:3: 1§1#1 has a row already, c.md:1"]);
+    }
+
+    #[test]
+    fn a_clause_without_a_row_is_caught() {
+        let table = "| 1§1#1 | it | `one` |\n| 1§1#3 | it | `one` |\n| 1§2 | it | `one` |";
+        let found = |clauses| check(&[("c.md".to_owned(), table.to_owned())], clauses, &tests_of_sources());
+        assert_eq!(found("1§1 3"), ["1§1#2 has no row"]);
+        assert_eq!(found("1§1 2"), ["1§1#2 has no row", "1§1#3 has a row, and 1§1 has 2 clauses"]);
+        assert_eq!(found("1§2 0\n1§3 0"), ["1§3 has no row"]);
+        assert_eq!(found("1§1"), ["clauses.txt: `1§1` is no section with a number"]);
+    }
+
+    #[test]
+    fn a_rule_of_ours_names_a_test_that_exists() {
+        let table = |proof| {
+            found(&format!("| Rule | Settings | Tests |\n|---|---|---|\n| we do | or not | {proof} |"))
+        };
+        assert_eq!(table("`one`"), [] as [&str; 0]);
+        assert_eq!(table("by construction"), ["c.md:3: no test shows that `we do`"]);
+        assert_eq!(table("`none`"), ["c.md:3: we do: no test is called `none`"]);
     }
 
     #[test]

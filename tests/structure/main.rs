@@ -91,5 +91,5 @@ fn every_test_and_bench_file_is_a_target() {
 
 #[test]
 fn the_tables_of_clauses_name_tests_that_exist() {
-    assert_none(&conformance::findings(), "a clause has one row, and a row has a proof or a reason");
+    assert_none(&conformance::findings(), "every clause has one row, and a row has a proof or a reason");
 }

@@ -203,6 +203,7 @@ mod tests {
                 let t = message_type(class, method);
                 assert_eq!(t & 0xC000, 0, "the two top bits stay clear");
                 assert_eq!((class_of(t), method_of(t)), (class, method));
+                assert_eq!(method_of(t).number(), number);
             }
         }
         assert_eq!(Method::new(0x1000), None);
@@ -220,10 +221,21 @@ mod tests {
 
     #[test]
     fn names_are_the_registered_ones() {
-        for (number, name) in [(1, "Binding"), (3, "Allocate"), (9, "ChannelBind"), (12, "ConnectionAttempt")]
-        {
-            assert_eq!(Method::new(number).unwrap().name(), Some(name));
-        }
+        let names = [
+            (0x001, "Binding"),
+            (0x003, "Allocate"),
+            (0x004, "Refresh"),
+            (0x006, "Send"),
+            (0x007, "Data"),
+            (0x008, "CreatePermission"),
+            (0x009, "ChannelBind"),
+            (0x00A, "Connect"),
+            (0x00B, "ConnectionBind"),
+            (0x00C, "ConnectionAttempt"),
+        ];
+        let known = (0..=0xFFF).filter_map(|number| Some((number, Method::new(number)?.name()?)));
+        assert!(known.eq(names));
+        assert_eq!(std::format!("{:?}", Method::BINDING), "Binding");
         assert_eq!(std::format!("{}", Method::new(0xABC).unwrap()), "method 0xabc");
         assert_eq!(std::format!("{}", Class::Success), "success response");
         assert_eq!(
