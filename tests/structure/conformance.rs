@@ -129,6 +129,9 @@ impl Row<'_> {
         if !has_words(proof) {
             found.push(format!("{place}: {clause} has neither a test nor a reason"));
         }
+        if proof.to_lowercase().contains("not yet tested") {
+            found.push(format!("{place}: {clause} is not yet tested"));
+        }
         if proof.matches('`').count() % 2 != 0 {
             found.push(format!("{place}: {clause} has a backtick too many"));
         }
@@ -297,6 +300,8 @@ mod tests {
             assert_eq!(found.first().map(String::as_str), Some(expected), "{empty}");
         }
         assert_eq!(found("| 1§1#1 |  | `one` |"), ["c.md:1: 1§1#1 does not say what it asks"]);
+        let later = found("| 1§1#1 | it | `one`. Not yet tested: the rest |");
+        assert_eq!(later, ["c.md:1: 1§1#1 is not yet tested"]);
     }
 
     #[test]
