@@ -3,15 +3,18 @@
 
 use core::net::SocketAddr;
 
-use floe_stun::attributes::{ChannelNumber, Data, XorPeerAddress};
+use floe_stun::attributes::{ChannelNumber, Data, DontFragment, XorPeerAddress};
 use floe_stun::{
     Attribute, AttributeType, ChannelData, Class, EncodeError, HEADER_LEN, MAX_BODY_LEN, MessageBuilder,
     Method, TransactionId,
 };
 
-/// The bytes in front of the payload at most: an indication about an IPv6 peer. Whoever keeps so much free in front of
-/// a payload can frame it in place.
-pub const MAX_PREFIX: usize = HEADER_LEN + ATTRIBUTE_HEADER + 20 + ATTRIBUTE_HEADER;
+/// The bytes in front of the payload at most: an indication about an IPv6 peer, with DONT-FRAGMENT. Whoever keeps so
+/// much free in front of a payload can frame it in place.
+pub const MAX_PREFIX: usize = HEADER_LEN + ATTRIBUTE_HEADER + 20 + ATTRIBUTE_HEADER + ATTRIBUTE_HEADER;
+
+/// The bytes behind the payload at most.
+pub const MAX_PADDING: usize = 3;
 
 /// Type and length of an attribute (RFC 8489 §14).
 const ATTRIBUTE_HEADER: usize = 4;
@@ -34,6 +37,13 @@ pub enum Framing {
     Indication {
         /// [`Method::SEND`] from the client, [`Method::DATA`] from the server.
         method: Method,
+        /// The peer.
+        peer: SocketAddr,
+        /// A new random one for each indication (RFC 8489 §5).
+        id: TransactionId,
+    },
+    /// In a Send indication that asks the server to set DF towards the peer (RFC 8656 §14).
+    DontFragment {
         /// The peer.
         peer: SocketAddr,
         /// A new random one for each indication (RFC 8489 §5).
@@ -73,16 +83,24 @@ impl Framing {
                 frame.bytes[..4].copy_from_slice(&header);
                 Ok(frame)
             }
-            Self::Indication { method, peer, id } => indication(method, peer, id, len),
+            Self::Indication { method, peer, id } => indication(method, peer, id, None, len),
+            Self::DontFragment { peer, id } => indication(Method::SEND, peer, id, Some(DontFragment), len),
         }
     }
 }
 
 /// RFC 8656 §11.1, §11.3: XOR-PEER-ADDRESS, then DATA, whose value is the payload.
-fn indication(method: Method, peer: SocketAddr, id: TransactionId, len: usize) -> Result<Frame, EncodeError> {
+fn indication(
+    method: Method,
+    peer: SocketAddr,
+    id: TransactionId,
+    dont_fragment: Option<DontFragment>,
+    len: usize,
+) -> Result<Frame, EncodeError> {
     let mut frame = Frame { bytes: [0; MAX_PREFIX], len: 0, padding: len.wrapping_neg() as u8 % 4 };
     let start = MessageBuilder::new(&mut frame.bytes, Class::Indication, method, id)
         .attribute(&XorPeerAddress(peer))
+        .maybe(dont_fragment.as_ref())
         .finish()?;
     let end = start + ATTRIBUTE_HEADER;
     // The message's length counts the padding of DATA, the attribute's does not (RFC 8489 §14).
@@ -107,7 +125,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The bytes in front of the payload: 4 in a channel, 36 or 48 in an indication.
+    /// The bytes in front of the payload: 4 in a channel, 36 or 48 in an indication, 4 more with DONT-FRAGMENT.
     #[must_use]
     pub fn prefix(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
@@ -116,7 +134,7 @@ impl Frame {
     /// The bytes behind the payload: at most 3, all zero.
     #[must_use]
     pub fn padding(&self) -> &'static [u8] {
-        &[0; 3][..usize::from(self.padding)]
+        &[0; MAX_PADDING][..usize::from(self.padding)]
     }
 }
 
@@ -163,6 +181,19 @@ mod tests {
     }
 
     #[test]
+    fn dont_fragment_takes_four_bytes_more() {
+        for (peer, prefix) in [("192.0.2.1:7", 40), ("[2001:db8::1]:7", 52)] {
+            let peer: SocketAddr = peer.parse().unwrap();
+            let packet = framed(Framing::DontFragment { peer, id: ID }, b"payload", Carrier::Stream);
+            assert_eq!(packet.len(), prefix + 8);
+            let message = Message::parse(&packet).unwrap();
+            assert_eq!((message.method(), message.get()), (Method::SEND, Ok(Some(DontFragment))));
+            assert_eq!(message.get(), Ok(Some(Data(b"payload"))));
+            assert_eq!(message.get(), Ok(Some(XorPeerAddress(peer))));
+        }
+    }
+
+    #[test]
     fn channel_data_is_padded_on_streams_only() {
         let framing = Framing::Channel(ChannelNumber(0x4FFF));
         for len in 0..9 {
@@ -186,7 +217,7 @@ mod tests {
         assert_eq!(channel.around(65_536, Carrier::Datagram).unwrap_err(), EncodeError::DataTooLong);
         let peer = "[2001:db8::1]:7".parse().unwrap();
         let indication = Framing::Indication { method: Method::SEND, peer, id: ID };
-        let most = MAX_BODY_LEN - (MAX_PREFIX - HEADER_LEN);
+        let most = MAX_BODY_LEN - (48 - HEADER_LEN);
         let packet = framed(indication, &vec![1; most], Carrier::Datagram);
         assert_eq!(Message::parse(&packet).unwrap().get(), Ok(Some(Data(&vec![1; most]))));
         assert_eq!(indication.around(most + 1, Carrier::Datagram).unwrap_err(), EncodeError::DataTooLong);

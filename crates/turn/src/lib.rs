@@ -1,7 +1,7 @@
 //! Sans-IO cores of STUN and TURN.
 //!
-//! At present this is the STUN server that tells a client the address it comes from ([`BindingServer`], the Binding
-//! method of RFC 8489). It is the home of the TURN client and server as well.
+//! - [`Client`] has one allocation on one TURN server (RFC 8656). Its module, [`client`], says how to drive it.
+//! - [`BindingServer`] is a STUN server that tells a client the address it comes from (the Binding method of RFC 8489).
 //!
 //! Nothing here opens a socket, reads a clock or draws a random number: a datagram, its source and the time go in, the
 //! bytes to send back come out. So one core serves a real socket (the example below, `examples/stun_server.rs`), a
@@ -40,10 +40,13 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod client;
 mod framing;
+mod random;
 mod server;
 
-pub use framing::{Carrier, Frame, Framing, MAX_PREFIX};
+pub use client::Client;
+pub use framing::{Carrier, Frame, Framing, MAX_PADDING, MAX_PREFIX};
 pub use server::{
     Answer, BindingConfig, BindingServer, BindingStats, MAX_RESPONSE, RateLimit, Silence, SoftwareTooLong,
 };
