@@ -301,13 +301,13 @@ impl<'a> Bed<'a> {
         }
     }
 
-    /// Other credentials than before are an error and change nothing.
+    /// Credentials of which only a half is another one are an error and change nothing.
     fn others(&mut self) {
         let others = Credentials::new("other", PEER_PWD).expect("valid");
         let before = self.agent.agent().state();
         if before != floe_ice::ConnectionState::New {
             let result = self.agent.call(self.now, |agent, now| agent.set_remote_parameters(&others.into(), now));
-            assert!(matches!(result, Err(AgentError::CredentialsChanged | AgentError::Closed)), "{result:?}");
+            assert!(matches!(result, Err(AgentError::HalfChangedCredentials | AgentError::Closed)), "{result:?}");
         }
     }
 

@@ -1,7 +1,9 @@
 //! The public door. No rules here: what a datagram is decides `agent/route.rs`, what it means `session/`.
 
 mod query;
+mod restart;
 mod route;
+mod signalling;
 
 use core::net::SocketAddr;
 
@@ -15,10 +17,14 @@ use crate::event::{ConnectionState, Event, GatheringState, Role};
 use crate::gather::{Gatherer, InterfaceAddress};
 use crate::ids::{Component, LocalId, RequestId, SocketId, StreamId};
 use crate::io::{Command, Datagram, DriverError, MAX_TRANSMIT, Received, Rejection, Transmit};
+use crate::keys::Keyring;
+use crate::message::Outgoing;
 use crate::parameters::RemoteParameters;
 use crate::path::SendPath;
 use crate::random::Random;
-use crate::session::Session;
+use crate::session::{Retirees, Session};
+
+use signalling::Signalling;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -32,7 +38,11 @@ pub(crate) mod tests;
 /// Dropping an agent releases all memory; sockets belong to the driver. [`Agent::close`] additionally asks the driver
 /// to close the sockets it opened for the agent.
 pub struct Agent {
+    /// The current session.
     session: Session,
+    /// Those that restarts have replaced, as long as they are of use.
+    retirees: Retirees,
+    signalling: Signalling,
     gatherer: Gatherer,
     fx: Effects,
     /// The latest time that was handed in. Time never goes back inside.
@@ -61,7 +71,9 @@ impl Agent {
         let mut fx = Effects::new(Random::new(config.seed), config.limits.queued_packets);
         let gatherer = Gatherer::new(core::mem::take(&mut config.gather));
         let session = Session::new(config, now, &mut fx);
-        Ok(Self { session, gatherer, fx, now, due: None, gathering_begun: false, closed: false })
+        let (retirees, signalling) = (Retirees::default(), Signalling::default());
+        let (due, gathering_begun, closed) = (None, false, false);
+        Ok(Self { session, retirees, signalling, gatherer, fx, now, due, gathering_begun, closed })
     }
 
     // --- local candidates ---------------------------------------------------------------------------------------
@@ -69,8 +81,11 @@ impl Agent {
     /// Begins gathering (RFC 8445 §5.1.1) on these interfaces: poll for commands and for events. With an empty list
     /// gathering completes at once, saying so in an event.
     ///
+    /// After a restart it can be called again, with the interfaces of now. A socket that an address is left for stays; addresses that
+    /// are new get one, and those that are gone lose theirs, as soon as no path from before the restart needs it.
+    ///
     /// # Errors
-    /// Gathering was begun before, `end_of_local_candidates` was called, or the agent is closed.
+    /// Gathering was begun before in this session, `end_of_local_candidates` was called, or the agent is closed.
     pub fn gather(&mut self, interfaces: &[InterfaceAddress], now: Time) -> Result<(), AgentError> {
         self.check_open()?;
         if self.gathering_begun {
@@ -82,7 +97,9 @@ impl Agent {
         self.gathering_begun = true;
         let now = self.tick(now);
         let components = self.session.components();
-        self.gatherer.start(interfaces, &components, now, &mut self.fx);
+        for socket in self.gatherer.start(interfaces, &components, now, &mut self.fx) {
+            self.session.withdraw(socket, now, &mut self.fx);
+        }
         self.settle(now);
         Ok(())
     }
@@ -165,6 +182,7 @@ impl Agent {
         let now = self.tick(now);
         self.gatherer.socket_failed(socket, &mut self.fx);
         self.session.socket_failed(socket, now, &mut self.fx);
+        self.retirees.socket_failed(socket, now, &mut self.fx);
         self.settle(now);
     }
 
@@ -172,8 +190,15 @@ impl Agent {
 
     /// The peer's credentials and options, for every stream. Saying the same again changes nothing.
     ///
+    /// Other credentials than the peer has had so far mean that the peer restarted ICE. If they are not its answer to
+    /// [`Agent::restart`], the agent restarts too, as RFC 8445 §9 wants, and says so with [`Event::Restarted`]: then its new
+    /// credentials have to be signalled. A restart is one of all streams.
+    ///
+    /// Signalling has to deliver what it carries once and in order (RFC 8838 §9), and all credentials of a side.
+    ///
     /// # Errors
-    /// Other credentials were set before, or the agent is closed.
+    /// [`AgentError::OutdatedCredentials`]: the peer had these before. [`AgentError::HalfChangedCredentials`]: it changed only its
+    /// ufrag or only its pwd. Or the agent is closed.
     pub fn set_remote_parameters(
         &mut self,
         parameters: &RemoteParameters,
@@ -181,15 +206,16 @@ impl Agent {
     ) -> Result<(), AgentError> {
         self.check_open()?;
         let now = self.tick(now);
-        self.session.set_remote_parameters(None, parameters, now, &mut self.fx)?;
+        self.take_parameters(self.session.streams_of(None)?, parameters, now)?;
         self.settle(now);
         Ok(())
     }
 
-    /// The peer's credentials and options for one stream, where the description has them at media level (RFC 8839 §5.4).
+    /// The peer's credentials and options for one stream, where the description has them at media level (RFC 8839 §5.4). Other ones
+    /// than before mean a restart, as with [`Agent::set_remote_parameters`], and one of every stream.
     ///
     /// # Errors
-    /// The stream does not exist, has other credentials already, or the agent is closed.
+    /// The stream does not exist, or as for [`Agent::set_remote_parameters`].
     pub fn set_stream_remote_parameters(
         &mut self,
         stream: StreamId,
@@ -198,12 +224,14 @@ impl Agent {
     ) -> Result<(), AgentError> {
         self.check_open()?;
         let now = self.tick(now);
-        self.session.set_remote_parameters(Some(stream), parameters, now, &mut self.fx)?;
+        self.take_parameters(self.session.streams_of(Some(stream))?, parameters, now)?;
         self.settle(now);
         Ok(())
     }
 
-    /// A candidate that the peer signalled for a stream (RFC 8838 §11), before or after its credentials.
+    /// A candidate that the peer signalled for a stream (RFC 8838 §11), before or after its credentials. Its ufrag, where it has one
+    /// ([`Candidate::ufrag`]), says which session of the peer it belongs to: those of an earlier one are ignored, those of one that
+    /// is not known yet wait for its credentials. Without one it belongs to the current session.
     ///
     /// # Errors
     /// The stream does not exist or the agent is closed. What the peer did wrong is not an error but
@@ -216,12 +244,14 @@ impl Agent {
     ) -> Result<AddedCandidate, AgentError> {
         self.check_open()?;
         let now = self.tick(now);
-        let added = self.session.add_remote_candidate(stream, candidate, &mut self.fx)?;
+        let added = self.take_candidate(stream, candidate)?;
         self.settle(now);
         Ok(added)
     }
 
-    /// The peer signalled the end of its candidates for a stream (RFC 8838 §14). Later ones are ignored.
+    /// The peer signalled the end of its candidates for a stream (RFC 8838 §14). Later ones are ignored. After a restart this says
+    /// nothing until the peer's new credentials are known, as it could be about those before: say which with
+    /// [`Agent::end_of_remote_candidates_of`].
     ///
     /// # Errors
     /// The stream does not exist or the agent is closed.
@@ -229,6 +259,23 @@ impl Agent {
         self.check_open()?;
         let now = self.tick(now);
         self.session.end_of_remote_candidates(stream)?;
+        self.settle(now);
+        Ok(())
+    }
+
+    /// As [`Agent::end_of_remote_candidates`], for the session in which the peer has this ufrag (RFC 8838 §13).
+    ///
+    /// # Errors
+    /// The stream does not exist or the agent is closed.
+    pub fn end_of_remote_candidates_of(
+        &mut self,
+        stream: StreamId,
+        ufrag: &str,
+        now: Time,
+    ) -> Result<(), AgentError> {
+        self.check_open()?;
+        let now = self.tick(now);
+        self.take_end(stream, ufrag)?;
         self.settle(now);
         Ok(())
     }
@@ -266,8 +313,11 @@ impl Agent {
     pub fn poll_transmit(&mut self, out: &mut [u8]) -> Option<Transmit> {
         debug_assert!(out.len() >= MAX_TRANSMIT, "poll_transmit needs a buffer of MAX_TRANSMIT bytes");
         loop {
-            let packet = self.fx.poll_packet()?;
-            if let Some(len) = packet.encode(self.session.keys(), out) {
+            let Some(packet) = self.fx.poll_packet() else {
+                self.retirees.forget_keys();
+                return None;
+            };
+            if let Some(len) = self.keys_of(&packet).and_then(|keys| packet.encode(keys, out)) {
                 self.fx.counters.packets_sent = self.fx.counters.packets_sent.saturating_add(1);
                 return Some(packet.transmit(len));
             }
@@ -296,18 +346,26 @@ impl Agent {
     // --- data ---------------------------------------------------------------------------------------------------
 
     /// Where data of a component goes (RFC 8445 §12.1): the selected pair, before that the best valid one once every
-    /// component of the stream has one, and nowhere without consent.
+    /// component of the stream has one, and nowhere without consent. During a restart it is the pair from before, if that lives, until
+    /// the new session has selected one (RFC 8839 §4.4.3.1.1).
     ///
     /// # Errors
     /// Why there is no path now.
     pub fn send_path(&self, component: Component) -> Result<SendPath, SendError> {
-        if self.closed { Err(SendError::Closed) } else { self.session.send_path(component) }
+        if self.closed {
+            return Err(SendError::Closed);
+        }
+        let carrier = self.session.carrier(component, &self.retirees);
+        carrier.send_path(component, self.session.epoch(component)).map_err(|error| {
+            // Why there is none is the current session's to say.
+            self.session.send_path(component, 0).err().unwrap_or(error)
+        })
     }
 
     /// Tells of data that was sent on a path: statistics, and no keepalive is needed for a while.
     pub fn record_sent(&mut self, component: Component, packets: u64, bytes: u64, now: Time) {
         let now = self.tick(now);
-        self.session.record_sent(component, packets, bytes, now);
+        self.carrier_mut(component).record_sent(component, packets, bytes, now);
         self.catch_up(now);
     }
 
@@ -315,7 +373,7 @@ impl Agent {
     /// STUN and comes from the [`SendPath::destination`] of a component, on its socket, without asking the agent, and
     /// report it here; any other datagram has to go through [`Agent::handle_datagram`].
     pub fn record_received(&mut self, component: Component, packets: u64, bytes: u64) {
-        self.session.record_received(component, packets, bytes);
+        self.carrier_mut(component).record_received(component, packets, bytes);
     }
 
     /// Ends everything: no packet is sent any more, queued ones included, and sockets that were opened for the agent are to
@@ -328,6 +386,7 @@ impl Agent {
         self.closed = true;
         self.due = None;
         self.fx.discard_packets();
+        self.retirees = Retirees::default();
         self.gatherer.close(&mut self.fx);
         self.session.close(&mut self.fx);
     }
@@ -356,12 +415,46 @@ impl Agent {
         }
     }
 
-    /// The tail of every input: gathering's and the session's share, and when to wake up next.
+    /// The tail of every input: gathering's and the sessions' share, what follows for the whole, and when to wake up next.
     fn settle(&mut self, now: Time) {
         self.gatherer.handle_timeout(now, &mut self.fx);
         self.session.take_found(&mut self.gatherer, &mut self.fx);
+        self.retirees.settle(now, &mut self.fx);
         self.session.settle(&mut self.gatherer, now, &mut self.fx);
-        self.due = self.session.next_timeout(&self.gatherer, now);
+        self.announce_paths();
+        self.retirees.hand_over(&mut self.session, now, &mut self.fx);
+        self.gatherer.release_leaving(|socket| self.retirees.needs(socket), &mut self.fx);
+        self.session.announce(&mut self.gatherer, &self.retirees, now, &mut self.fx);
+        let due = self.session.next_timeout(&self.gatherer, now);
+        self.due = due.into_iter().chain(self.retirees.next_timeout(now)).min();
+    }
+
+    /// Data of a component goes on in the session that carries it now.
+    fn announce_paths(&mut self) {
+        let retirees = &self.retirees;
+        let of_retired = |pair| retirees.owner(pair).and_then(|session| session.way_of(pair));
+        for stream in 0..self.session.stream_count() {
+            for component in self.session.components_of(stream) {
+                let path = self.session.carrier(component, retirees).path_of(component);
+                self.session.announce_path(component, path, of_retired, &mut self.fx);
+            }
+        }
+    }
+
+    fn carrier_mut(&mut self, component: Component) -> &mut Session {
+        if self.session.is_concluded(component) {
+            return &mut self.session;
+        }
+        self.retirees.carrier_mut(component).unwrap_or(&mut self.session)
+    }
+
+    /// What a packet is signed with; any keys do for one that is not signed.
+    fn keys_of(&self, packet: &Outgoing) -> Option<&Keyring> {
+        let current = self.session.keys();
+        match packet.keys() {
+            Some(generation) if generation != current.generation() => self.retirees.keys(generation),
+            _ => Some(current),
+        }
     }
 
     /// The connection as a whole.
@@ -382,7 +475,7 @@ impl Agent {
         self.session.role()
     }
 
-    /// The credentials to signal to the peer, for all streams.
+    /// The credentials to signal to the peer, for all streams. A restart changes them.
     #[must_use]
     pub fn local_credentials(&self) -> &Credentials {
         self.session.local_credentials()

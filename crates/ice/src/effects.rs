@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 
 use crate::event::Event;
 use crate::io::Command;
+use crate::keys::Generation;
 use crate::message::Outgoing;
 use crate::random::Random;
 use crate::stats::Counters;
@@ -81,6 +82,21 @@ impl Effects {
 
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// Whether a packet is queued that these credentials sign.
+    pub(crate) fn has_packet_of(&self, keys: Generation) -> bool {
+        self.packets.iter().any(|packet| packet.keys() == Some(keys))
+    }
+
+    /// How many packets can be queued.
+    pub(crate) fn max_packets(&self) -> usize {
+        self.max_packets
+    }
+
+    /// Look-ups that the driver has not been asked for, and that nobody waits for any more.
+    pub(crate) fn discard_resolutions(&mut self) {
+        self.commands.retain(|c| !matches!(c, Command::Resolve { .. }));
     }
 
     /// Packets that nobody may send any more.

@@ -10,12 +10,16 @@ pub enum AgentError {
     UnknownComponent,
     /// The agent is closed: make a new one.
     Closed,
-    /// Gathering was begun already: it happens once.
+    /// Gathering was begun already: it happens once in a session, and again after a restart.
     AlreadyGathering,
     /// Every local candidate was announced already: add candidates before calling `end_of_local_candidates`.
     AlreadyComplete,
-    /// The peer's credentials were set to something else before; they only change with an ICE restart.
-    CredentialsChanged,
+    /// These are credentials that the peer had before an ICE restart: signalling delivered them late or twice. There is nothing to do
+    /// but to wait for those that belong to [`Agent::local_credentials`](crate::Agent::local_credentials).
+    OutdatedCredentials,
+    /// Only the peer's ufrag or only its pwd is another one. An ICE restart changes both (RFC 8839 §4.4.1.1.1): reject the
+    /// description.
+    HalfChangedCredentials,
     /// No candidate can have this address: it is unspecified, multicast, or has port 0.
     UnusableAddress,
     /// That socket and address are a candidate already.
@@ -30,12 +34,15 @@ impl fmt::Display for AgentError {
         f.write_str(match self {
             Self::UnknownComponent => "no such stream or component: see Config::streams",
             Self::Closed => "the agent is closed: make a new one",
-            Self::AlreadyGathering => "gathering was begun already: it happens once per session",
+            Self::AlreadyGathering => "gathering was begun already: it happens once in a session",
             Self::AlreadyComplete => {
                 "end of local candidates was announced already: add candidates before it"
             }
-            Self::CredentialsChanged => {
-                "the peer's credentials are set already and only change with an ICE restart"
+            Self::OutdatedCredentials => {
+                "the peer's credentials are from before an ICE restart: wait for its new ones"
+            }
+            Self::HalfChangedCredentials => {
+                "an ICE restart changes both ufrag and pwd: reject this description"
             }
             Self::UnusableAddress => "a candidate's address must be specified, unicast and have a port",
             Self::DuplicateCandidate => "this socket and address are a candidate already",
@@ -85,6 +92,8 @@ pub enum AddedCandidate {
     Added(crate::RemoteId),
     /// It is known already under this id: signalled before, or learned from a check and now complete.
     Known(crate::RemoteId),
+    /// Its ufrag is none that the peer has or had, and so belongs to credentials that are still to come: it waits for them.
+    Held,
     /// It is not used.
     Ignored(IgnoredCandidate),
 }
@@ -101,7 +110,7 @@ pub enum IgnoredCandidate {
     UnsupportedTransport,
     /// The address is unspecified, multicast, or has port 0.
     UnusableAddress,
-    /// Its ufrag is not the peer's (RFC 8839 §5.1, RFC 8838 §11).
+    /// Its ufrag is one that the peer had before an ICE restart, or turned out not to be the peer's (RFC 8838 §11).
     OtherGeneration,
     /// [`Limits::remote_candidates`](crate::Limits::remote_candidates) is reached.
     LimitReached,

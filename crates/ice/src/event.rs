@@ -112,6 +112,24 @@ impl fmt::Display for SelectionReason {
     }
 }
 
+/// Who restarted ICE (RFC 8445 §9).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum RestartCause {
+    /// [`Agent::restart`](crate::Agent::restart) was called.
+    Requested,
+    /// The peer came with other credentials.
+    Peer,
+}
+
+impl fmt::Display for RestartCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Requested => "requested",
+            Self::Peer => "the peer restarted",
+        })
+    }
+}
+
 /// Why consent to send ended (RFC 7675 §5.1, §5.2).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ConsentLoss {
@@ -215,4 +233,8 @@ pub enum Event {
     },
     /// A role conflict was resolved by changing our role (RFC 8445 §7.3.1.1, §7.2.5.1).
     RoleChanged(Role),
+    /// ICE was restarted (RFC 8445 §9), by [`Agent::restart`](crate::Agent::restart) or because the peer did. Signal the new
+    /// [`Agent::local_credentials`](crate::Agent::local_credentials) to the peer, then the candidates that are announced from now
+    /// on; the gathering state is [`GatheringState::New`] again. Data goes on where it went until the new session has a pair.
+    Restarted(RestartCause),
 }

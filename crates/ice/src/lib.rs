@@ -160,7 +160,8 @@ pub use config::{
 };
 pub use error::{AddedCandidate, AgentError, IgnoredCandidate, SendError};
 pub use event::{
-    ConnectionState, ConsentLoss, Event, GatheringFailure, GatheringState, Role, SelectionReason,
+    ConnectionState, ConsentLoss, Event, GatheringFailure, GatheringState, RestartCause, Role,
+    SelectionReason,
 };
 #[cfg(feature = "std")]
 pub use floe_stun::Clock;

@@ -22,8 +22,10 @@ pub(crate) struct Base {
     pub(crate) address: SocketAddr,
     /// The socket is gone.
     pub(crate) dead: bool,
+    /// Its candidates are not to be signalled any more.
+    pub(crate) withdrawn: bool,
     /// Rank of the address among the local ones (RFC 8421), which orders the candidates of one type.
-    rank: u8,
+    pub(crate) rank: u8,
     /// The candidate that pairs are formed with: the best signalled one with this base (RFC 8445 §6.1.2.4).
     pub(crate) representative: Option<LocalId>,
 }
@@ -57,9 +59,25 @@ pub(crate) struct Locals {
     bases: Vec<Base>,
     candidates: Vec<Local>,
     foundations: FoundationTable,
+    /// The number of the first candidate: those below it were given before an ICE restart.
+    first: u32,
 }
 
 impl Locals {
+    /// No candidate and no base, for an ICE restart (RFC 8445 §9): no candidate gets the id of one of these.
+    pub(crate) fn successor(&self) -> Self {
+        let first = self.first.wrapping_add(u32::try_from(self.candidates.len()).unwrap_or(0));
+        Self { first, ..Self::default() }
+    }
+
+    fn place(&self, id: LocalId) -> usize {
+        id.0.wrapping_sub(self.first) as usize
+    }
+
+    fn id(&self, place: usize) -> Option<LocalId> {
+        Some(LocalId(self.first.wrapping_add(u32::try_from(place).ok()?)))
+    }
+
     pub(crate) fn base(&self, id: BaseId) -> Option<&Base> {
         self.bases.get(usize::from(id.0))
     }
@@ -69,7 +87,7 @@ impl Locals {
     }
 
     pub(crate) fn get(&self, id: LocalId) -> Option<&Local> {
-        self.candidates.get(id.0 as usize)
+        self.candidates.get(self.place(id))
     }
 
     pub(crate) fn bases(&self) -> impl Iterator<Item = (BaseId, &Base)> {
@@ -77,7 +95,7 @@ impl Locals {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (LocalId, &Local)> {
-        self.candidates.iter().enumerate().filter_map(|(i, c)| Some((LocalId(u32::try_from(i).ok()?), c)))
+        self.candidates.iter().enumerate().filter_map(|(i, c)| Some((self.id(i)?, c)))
     }
 
     /// The highest component of a stream that we have candidates for; 0 if there is none.
@@ -94,6 +112,22 @@ impl Locals {
                 && local_ip.is_none_or(|ip| ip.to_canonical() == base.address.ip())
         };
         self.bases.iter().position(matches).and_then(|i| u16::try_from(i).ok()).map(BaseId)
+    }
+
+    /// The host candidate of a base.
+    pub(crate) fn host_of(&self, base: BaseId) -> Option<&Candidate> {
+        let mut of_base = self.candidates.iter().filter(|l| l.base == base);
+        of_base.find(|l| l.candidate.kind() == CandidateKind::Host).map(|l| &l.candidate)
+    }
+
+    /// A base is no longer used, and its candidates are not to be signalled any more.
+    pub(crate) fn withdraw(&mut self, base: BaseId) {
+        if let Some(base) = self.base_mut(base) {
+            (base.dead, base.withdrawn) = (true, true);
+        }
+        for local in self.candidates.iter_mut().filter(|l| l.base == base) {
+            local.signalled = false;
+        }
     }
 
     /// Whether a component can have one more base: there are 256 ranks (RFC 8445 §5.1.2.1), and 65 535 numbers.
@@ -131,7 +165,8 @@ impl Locals {
         let id = BaseId(u16::try_from(self.bases.len()).ok()?);
         let is_free = |r: &u8| !self.bases.iter().any(|b| b.component == component && b.rank == *r);
         let rank = (rank..=u8::MAX).find(is_free)?;
-        self.bases.push(Base { component, socket, address, dead: false, rank, representative: None });
+        let (dead, withdrawn, representative) = (false, false, None);
+        self.bases.push(Base { component, socket, address, dead, withdrawn, rank, representative });
         Some(id)
     }
 
@@ -224,7 +259,8 @@ impl Locals {
 
     /// Marks a candidate as given to signalling. True if it is now what its base is paired with: the best one.
     pub(crate) fn signal(&mut self, id: LocalId) -> bool {
-        let Some(local) = self.candidates.get_mut(id.0 as usize) else { return false };
+        let place = self.place(id);
+        let Some(local) = self.candidates.get_mut(place) else { return false };
         local.signalled = true;
         let (base, priority) = (local.base, local.candidate.priority());
         let current = self.base(base).and_then(|b| b.representative).and_then(|r| self.get(r));
@@ -252,7 +288,7 @@ impl Locals {
     }
 
     fn push(&mut self, candidate: Candidate, base: BaseId) -> Option<LocalId> {
-        let id = LocalId(u32::from(u16::try_from(self.candidates.len()).ok()?));
+        let id = self.id(usize::from(u16::try_from(self.candidates.len()).ok()?))?;
         let known = self.candidates.iter().find(|l| l.candidate.foundation() == candidate.foundation());
         let next = || self.candidates.iter().map(|l| l.foundation + 1).max().unwrap_or(0);
         let foundation = known.map_or_else(next, |l| l.foundation);

@@ -14,7 +14,7 @@ use floe_stun::{
 use crate::candidate::canonical;
 use crate::ids::{SocketId, StreamId};
 use crate::io::Transmit;
-use crate::keys::Keyring;
+use crate::keys::{Generation, Keyring};
 
 /// A packet that is decided and not yet encoded.
 #[derive(Clone, Copy, Debug)]
@@ -29,11 +29,24 @@ pub(crate) struct Outgoing {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Wire {
     /// A connectivity or consent check (RFC 8445 §7.1, RFC 7675 §5.1).
-    Check { id: TransactionId, stream: StreamId, priority: u32, nominates: bool, role: PeerRole },
+    Check {
+        id: TransactionId,
+        keys: Generation,
+        stream: StreamId,
+        priority: u32,
+        nominates: bool,
+        role: PeerRole,
+    },
     /// The answer to one: XOR-MAPPED-ADDRESS is where it goes.
-    Success { id: TransactionId, algorithm: IntegrityAlgorithm },
+    Success { id: TransactionId, keys: Generation, algorithm: IntegrityAlgorithm },
     /// An error to an authenticated request.
-    Error { id: TransactionId, algorithm: IntegrityAlgorithm, code: u16, unknown: UnknownTypes },
+    Error {
+        id: TransactionId,
+        keys: Generation,
+        algorithm: IntegrityAlgorithm,
+        code: u16,
+        unknown: UnknownTypes,
+    },
     /// An error to a stranger, without integrity (RFC 8489 §9.1.3).
     UnsignedError { id: TransactionId, code: u16 },
     /// A keepalive (RFC 8445 §11).
@@ -76,6 +89,14 @@ impl UnknownTypes {
 }
 
 impl Outgoing {
+    /// Whose credentials it is signed with, if it is signed.
+    pub(crate) fn keys(&self) -> Option<Generation> {
+        match self.wire {
+            Wire::Check { keys, .. } | Wire::Success { keys, .. } | Wire::Error { keys, .. } => Some(keys),
+            Wire::UnsignedError { .. } | Wire::Keepalive { .. } | Wire::ServerRequest { .. } => None,
+        }
+    }
+
     pub(crate) fn transmit(&self, len: usize) -> Transmit {
         Transmit { socket: self.socket, src_ip: self.src_ip, destination: self.destination, len }
     }
@@ -84,7 +105,7 @@ impl Outgoing {
     pub(crate) fn encode(&self, keys: &Keyring, out: &mut [u8]) -> Option<usize> {
         let begin = |out, class, id| MessageBuilder::new(out, class, Method::BINDING, id);
         let built = match self.wire {
-            Wire::Check { id, stream, priority, nominates, role } => {
+            Wire::Check { id, stream, priority, nominates, role, .. } => {
                 let peer = keys.peer(stream)?;
                 let request = begin(out, Class::Request, id).attribute(&Username::new(&peer.username));
                 let request = match role {
@@ -96,12 +117,12 @@ impl Outgoing {
                 request.integrity(&peer.key, IntegrityAlgorithm::Sha1).fingerprint().finish()
             }
             // §7.3.1.2: the source as we saw it.
-            Wire::Success { id, algorithm } => begin(out, Class::Success, id)
+            Wire::Success { id, algorithm, .. } => begin(out, Class::Success, id)
                 .attribute(&XorMappedAddress(self.destination))
                 .integrity(keys.local(), algorithm)
                 .fingerprint()
                 .finish(),
-            Wire::Error { id, algorithm, code, unknown } => {
+            Wire::Error { id, algorithm, code, unknown, .. } => {
                 let (types, len) = unknown.to_types();
                 let list = UnknownAttributes::new(types.get(..len).unwrap_or_default());
                 begin(out, Class::Error, id)

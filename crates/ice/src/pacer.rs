@@ -23,6 +23,12 @@ impl Pacer {
         Self { ta, next: now, shared, turn: None }
     }
 
+    /// The pace of a new session (RFC 8445 §9): what the peer asks for is learned anew, and the interval since the last transaction
+    /// is kept, so that restarts cause no burst.
+    pub(crate) fn successor(&self, ta: Duration) -> Self {
+        Self { ta, ..self.clone() }
+    }
+
     pub(crate) fn ta(&self) -> Duration {
         self.ta
     }
@@ -75,6 +81,16 @@ mod tests {
         pacer.take(Time::from_millis(200));
         assert!(!pacer.is_ready(Time::from_millis(249)), "a late tick earns no burst");
         assert_eq!(pacer.next(), Time::from_millis(250));
+    }
+
+    #[test]
+    fn a_restart_waits_for_the_end_of_the_interval_and_forgets_what_the_peer_wanted() {
+        let mut pacer = Pacer::new(Duration::from_millis(50), None, Time::ZERO);
+        pacer.slow_down_to(Duration::from_millis(200));
+        pacer.take(Time::from_millis(10));
+        let mut next = pacer.successor(Duration::from_millis(50));
+        assert!(!next.is_ready(Time::from_millis(209)) && next.is_ready(Time::from_millis(210)));
+        assert_eq!(next.ta(), Duration::from_millis(50));
     }
 
     #[test]

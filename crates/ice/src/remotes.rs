@@ -25,6 +25,8 @@ pub(crate) struct Remote {
     zone: u32,
     /// It turned out to belong to another generation of the session.
     forgotten: bool,
+    /// An answer came from it: whoever is there takes part.
+    pub(crate) answered: bool,
 }
 
 impl Remote {
@@ -71,6 +73,35 @@ pub(crate) struct Remotes {
     next_foundation: u16,
     signalled: u16,
     peer_reflexive: u16,
+    /// The number of the first one: those below it were given before an ICE restart.
+    first: u32,
+    spent: Spent,
+}
+
+/// Checks that earlier sessions sent to addresses which never answered: an ICE restart, which the peer can cause, is no way
+/// around the limit on them.
+#[derive(Clone, Debug, Default)]
+struct Spent(Vec<(SocketAddr, u16)>);
+
+impl Spent {
+    /// How many addresses are remembered: those of one session within the default limits.
+    const CAPACITY: usize = 132;
+
+    fn on(&self, address: SocketAddr) -> u16 {
+        self.0.iter().find(|(a, _)| *a == address).map_or(0, |(_, checks)| *checks)
+    }
+
+    /// The newest count of an address; when there are too many, the one that was noted first goes.
+    fn note(&mut self, address: SocketAddr, checks: u16) {
+        self.0.retain(|(a, _)| *a != address);
+        if checks == 0 {
+            return;
+        }
+        if self.0.len() >= Self::CAPACITY {
+            self.0.remove(0);
+        }
+        self.0.push((address, checks));
+    }
 }
 
 impl Remotes {
@@ -82,20 +113,39 @@ impl Remotes {
             next_foundation: 0,
             signalled: 0,
             peer_reflexive: 0,
+            first: 0,
+            spent: Spent::default(),
         }
     }
 
+    /// No candidate, for an ICE restart (RFC 8445 §9): none gets an id that one of these had, and what was sent to addresses that
+    /// did not answer is remembered.
+    pub(crate) fn successor(&self) -> Self {
+        let mut spent = self.spent.clone();
+        for remote in &self.list {
+            let checks = if remote.answered { 0 } else { remote.checks_sent };
+            spent.note(identity(remote.candidate.address()), checks);
+        }
+        let first = self.first.wrapping_add(u32::try_from(self.list.len()).unwrap_or(0));
+        Self { first, spent, ..Self::new(*self.by_address.hasher()) }
+    }
+
+    fn place(&self, id: RemoteId) -> usize {
+        id.0.wrapping_sub(self.first) as usize
+    }
+
     pub(crate) fn get(&self, id: RemoteId) -> Option<&Remote> {
-        self.list.get(id.0 as usize)
+        self.list.get(self.place(id))
     }
 
     pub(crate) fn get_mut(&mut self, id: RemoteId) -> Option<&mut Remote> {
-        self.list.get_mut(id.0 as usize)
+        let place = self.place(id);
+        self.list.get_mut(place)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (RemoteId, &Remote)> {
         let all = self.list.iter().enumerate().filter(|(_, r)| !r.forgotten);
-        all.filter_map(|(i, r)| Some((RemoteId(u32::try_from(i).ok()?), r)))
+        all.filter_map(|(i, r)| Some((RemoteId(self.first.wrapping_add(u32::try_from(i).ok()?)), r)))
     }
 
     /// The candidate of a component at a (canonical) address.
@@ -156,11 +206,10 @@ impl Remotes {
 
     /// Takes a signalled candidate that has no pairs back: its ufrag is not the peer's (RFC 8838 §11).
     pub(crate) fn forget(&mut self, id: RemoteId) {
-        let Some(remote) = self.list.get_mut(id.0 as usize).filter(|r| r.signalled && !r.forgotten) else {
-            return;
-        };
+        let Some(remote) = self.get_mut(id).filter(|r| r.signalled && !r.forgotten) else { return };
         remote.forgotten = true;
-        self.by_address.remove(&(remote.component, identity(remote.candidate.address())));
+        let key = (remote.component, identity(remote.candidate.address()));
+        self.by_address.remove(&key);
         self.signalled = self.signalled.saturating_sub(1);
     }
 
@@ -172,10 +221,21 @@ impl Remotes {
         signalled: bool,
     ) -> RemoteId {
         // The limits on both kinds keep the number far below u32.
-        let id = RemoteId(self.list.len() as u32);
-        self.by_address.insert((component, identity(candidate.address())), id);
-        let (checks_sent, zone, forgotten) = (0, 0, false);
-        self.list.push(Remote { candidate, component, foundation, signalled, checks_sent, zone, forgotten });
+        let id = RemoteId(self.first.wrapping_add(self.list.len() as u32));
+        let address = identity(candidate.address());
+        self.by_address.insert((component, address), id);
+        let checks_sent = self.spent.on(address);
+        let (zone, forgotten, answered) = (0, false, false);
+        self.list.push(Remote {
+            candidate,
+            component,
+            foundation,
+            signalled,
+            checks_sent,
+            zone,
+            forgotten,
+            answered,
+        });
         id
     }
 

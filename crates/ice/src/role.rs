@@ -28,6 +28,12 @@ impl RoleState {
         Self { role, tie_breaker, fixed: false }
     }
 
+    /// RFC 8445 §9: an ICE restart keeps the role, and with it the tie-breaker; whether the peer is lite it says anew (RFC 8839
+    /// §4.4.1.1.1).
+    pub(crate) fn successor(self) -> Self {
+        Self { fixed: false, ..self }
+    }
+
     pub(crate) fn role(&self) -> Role {
         self.role
     }
@@ -124,6 +130,15 @@ mod tests {
         assert_eq!(role.attribute(), PeerRole::Controlled(77));
         assert!(!role.rejected(Role::Controlling, 78), "already switched");
         assert_eq!(role.attribute(), PeerRole::Controlled(77));
+    }
+
+    #[test]
+    fn a_restart_keeps_role_and_tie_breaker_and_forgets_that_the_peer_was_lite() {
+        let mut role = RoleState::new(Role::Controlled, 7);
+        assert!(role.peer_is_lite());
+        let role = role.successor();
+        assert_eq!(role.attribute(), PeerRole::Controlling(7));
+        assert_eq!(role.judge(PeerRole::Controlling(8)), Conflict::Switch);
     }
 
     #[test]

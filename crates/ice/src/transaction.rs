@@ -181,6 +181,14 @@ impl Transactions {
         }
     }
 
+    /// The same for every transaction of a pair.
+    pub(crate) fn cancel_of(&mut self, pair: PairId) {
+        for slot in self.slots.iter_mut().flatten().filter(|s| s.transaction.pair == pair) {
+            slot.transaction.resend = false;
+            slot.transaction.due = slot.transaction.expires;
+        }
+    }
+
     /// Whether an answer to some check of this pair may still come.
     pub(crate) fn is_open_for(&self, pair: PairId) -> bool {
         self.slots.iter().flatten().any(|s| s.transaction.pair == pair)

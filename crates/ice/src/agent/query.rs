@@ -5,12 +5,16 @@ use crate::ids::{Component, LocalId, PairId, RemoteId, SocketId, StreamId};
 use crate::stats::{Counters, PairInfo, PairStats};
 
 use super::Agent;
+use crate::session::{Retired, Session};
 
 impl Agent {
-    /// A local candidate, to be signalled or shown.
+    /// A local candidate of the current session, to be signalled or shown. `None` for one from before a restart, or whose address
+    /// [`Agent::gather`] found to be gone.
     #[must_use]
     pub fn local_candidate(&self, id: LocalId) -> Option<&Candidate> {
-        self.session.locals.get(id).map(|l| &l.candidate)
+        let local = self.session.locals.get(id)?;
+        let withdrawn = self.session.locals.base(local.base).is_some_and(|b| b.withdrawn);
+        (!withdrawn).then_some(&local.candidate)
     }
 
     /// The component a local candidate is for.
@@ -23,8 +27,9 @@ impl Agent {
     /// The component that a socket serves: the first that a candidate was made for. `None` if the socket is not in use.
     #[must_use]
     pub fn socket_component(&self, socket: SocketId) -> Option<Component> {
-        let base = self.session.locals.find_base(socket, None)?;
-        self.session.locals.base(base).map(|b| b.component)
+        let sessions = core::iter::once(&self.session).chain(self.retirees.iter().map(Retired::session));
+        let mut bases = sessions.filter_map(|s| s.locals.base(s.locals.find_base(socket, None)?));
+        bases.next().map(|b| b.component)
     }
 
     /// The local candidates that are, or were, to be signalled, of all streams, in the order they were found. A description
@@ -50,24 +55,31 @@ impl Agent {
     /// A candidate pair; `None` once it was removed.
     #[must_use]
     pub fn pair(&self, id: PairId) -> Option<PairInfo<'_>> {
-        self.session.pair_info(id)
+        self.owner(id).pair_info(id)
     }
 
-    /// Every candidate pair: stream by stream, highest priority first.
+    /// Every candidate pair of the current session: stream by stream, highest priority first.
     pub fn pairs(&self) -> impl Iterator<Item = PairInfo<'_>> {
         self.session.checklists.all().filter_map(|(id, _)| self.session.pair_info(id))
     }
 
-    /// The selected pair of a component (RFC 8445 §8.1.1).
+    /// The selected pair of a component (RFC 8445 §8.1.1); during a restart the one from before ("the previous selected pair", RFC
+    /// 8839 §4.4.3.1.1), as long as it carries data.
     #[must_use]
     pub fn selected_pair(&self, component: Component) -> Option<PairInfo<'_>> {
-        self.session.selected(component).and_then(|id| self.session.pair_info(id))
+        let carrier = self.session.carrier(component, &self.retirees);
+        carrier.selected(component).and_then(|id| carrier.pair_info(id))
     }
 
-    /// What happened on a pair.
+    /// What happened on a pair. The statistics of a pair from before a restart end when the new session has taken over.
     #[must_use]
     pub fn pair_stats(&self, id: PairId) -> Option<PairStats> {
-        self.session.pair_stats(id)
+        self.owner(id).pair_stats(id)
+    }
+
+    /// The session that a pair is of.
+    fn owner(&self, pair: PairId) -> &Session {
+        self.retirees.owner(pair).unwrap_or(&self.session)
     }
 
     /// What was counted so far.
@@ -80,8 +92,39 @@ impl Agent {
     #[doc(hidden)]
     pub fn check_invariants(&self) {
         self.session.check_invariants();
+        self.retirees.check_invariants(self.fx.max_packets());
+        self.signalling.check_invariants(usize::from(self.session.limits().remote_candidates));
         self.gatherer.check_invariants();
         self.fx.check_invariants();
+        self.check_sessions();
         assert!(self.due.is_none_or(|due| due > self.now), "the next timeout is later than now");
+    }
+
+    /// The sessions have nothing in common by which something could be taken for another one's.
+    fn check_sessions(&self) {
+        let sessions = || core::iter::once(&self.session).chain(self.retirees.iter().map(Retired::session));
+        for (at, session) in sessions().enumerate() {
+            for other in sessions().skip(at + 1) {
+                let (a, b) = (session.local_credentials(), other.local_credentials());
+                assert!(a.ufrag() != b.ufrag() && a.pwd() != b.pwd(), "a restart changes both (RFC 8445 §9)");
+                assert!(session.keys().generation() != other.keys().generation(), "and the generation");
+                for (pair, _) in session.checklists.all() {
+                    assert!(other.checklists.get(pair).is_none(), "a pair is of one session");
+                }
+                for (local, _) in session.locals.iter() {
+                    assert!(other.locals.get(local).is_none(), "and so is a local candidate");
+                }
+                for (remote, _) in session.remotes.iter() {
+                    assert!(other.remotes.get(remote).is_none(), "and a remote one");
+                }
+            }
+        }
+        let sessions = || core::iter::once(&self.session).chain(self.retirees.iter().map(Retired::session));
+        for stream in 0..self.session.stream_count() {
+            for component in self.session.components_of(stream).filter(|&c| self.session.is_concluded(c)) {
+                let old = sessions().skip(1).any(|s| s.path_of(component).is_some());
+                assert!(!old, "once a pair is selected, no earlier session carries the component");
+            }
+        }
     }
 }

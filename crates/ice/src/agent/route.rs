@@ -5,10 +5,11 @@ use floe_stun::{Class, IntegrityAlgorithm, IntegrityError, Message, Method, Time
 use crate::candidate::canonical;
 use crate::config::Unauthenticated;
 use crate::io::{Datagram, Received, Rejection};
+use crate::keys::Keyring;
 use crate::locals::BaseId;
 use crate::message::{Answer, CheckAttributes, Outgoing, Unreadable, Wire};
 use crate::remotes::identity;
-use crate::session::{CheckAnswer, CheckRequest};
+use crate::session::{CheckAnswer, CheckRequest, Retired, Session};
 
 use super::Agent;
 
@@ -26,13 +27,17 @@ impl Agent {
 
     /// RFC 8445 §12.2.
     fn route_data(&mut self, datagram: &Datagram<'_>) -> Received {
-        let Some(base) = self.session.locals.find_base(datagram.socket, datagram.local_ip) else {
-            return Received::Rejected(Rejection::UnknownSocket);
-        };
-        let len = datagram.contents.len();
-        match self.session.accept_data(base, canonical(datagram.source), len) {
+        let (socket, local_ip) = (datagram.socket, datagram.local_ip);
+        let (source, len) = (canonical(datagram.source), datagram.contents.len());
+        let base = self.session.locals.find_base(socket, local_ip);
+        let component = base.and_then(|base| self.session.accept_data(base, source, len));
+        // What was sent on a path from before a restart is as good.
+        match component.or_else(|| self.retirees.accept_data((socket, local_ip), source, len)) {
             Some(component) => Received::Data { component, payload: 0..len },
-            None => Received::Rejected(Rejection::UnknownSource),
+            None if base.is_some() || self.retirees.needs(socket) => {
+                Received::Rejected(Rejection::UnknownSource)
+            }
+            None => Received::Rejected(Rejection::UnknownSocket),
         }
     }
 
@@ -51,7 +56,10 @@ impl Agent {
 
     /// RFC 8445 §11: a keepalive has done its work on the way. It is not authenticated and changes nothing.
     fn route_indication(&mut self, message: &Message<'_>, datagram: &Datagram<'_>) -> Result<(), Rejection> {
-        self.session.locals.find_base(datagram.socket, datagram.local_ip).ok_or(Rejection::UnknownSocket)?;
+        let base = self.session.locals.find_base(datagram.socket, datagram.local_ip);
+        if base.is_none() && !self.retirees.needs(datagram.socket) {
+            return Err(Rejection::UnknownSocket);
+        }
         if message.unknown_required(&[]).next().is_some() {
             return Err(Rejection::UnknownAttribute);
         }
@@ -68,20 +76,22 @@ impl Agent {
         datagram: &Datagram<'_>,
         now: Time,
     ) -> Result<(), Rejection> {
-        let base = self
-            .session
-            .locals
-            .find_base(datagram.socket, datagram.local_ip)
-            .ok_or(Rejection::UnknownSocket)?;
-        let (verified, sender) = match self.authenticate(message) {
-            Ok(authenticated) => authenticated,
+        let base = |session: &Session| session.locals.find_base(datagram.socket, datagram.local_ip);
+        let (addressed, base) = match self.addressee(message) {
+            Ok(addressed) => {
+                let base = base(self.session_of(addressed.retired)).ok_or(Rejection::UnknownSocket)?;
+                (addressed, base)
+            }
             Err(reason) => {
+                let base = base(&self.session).ok_or(Rejection::UnknownSocket)?;
                 self.refuse_stranger(message, base, datagram, reason, now);
                 return Err(reason);
             }
         };
+        let Addressed { verified, sender, retired } = addressed;
         let source = canonical(datagram.source);
         let algorithm = verified.algorithm();
+        let keys = self.session_of(retired).keys().generation();
         match CheckAttributes::read(&verified) {
             Ok(check) => {
                 let request = CheckRequest {
@@ -93,7 +103,10 @@ impl Agent {
                     use_candidate: check.use_candidate,
                     role: check.role,
                 };
-                self.session.on_request(&request, sender, now, &mut self.fx);
+                match retired.and_then(|at| self.retirees.get_mut(at)) {
+                    Some(retired) => retired.on_request(&request, sender, now, &mut self.fx)?,
+                    None => self.session.on_request(&request, sender, now, &mut self.fx),
+                }
                 Ok(())
             }
             Err(unreadable) => {
@@ -103,29 +116,48 @@ impl Agent {
                     Unreadable::Malformed => (400, Default::default(), Rejection::Malformed),
                     Unreadable::Incomplete => (400, Default::default(), Rejection::MissingAttribute),
                 };
-                let wire = Wire::Error { id: verified.transaction_id(), algorithm, code, unknown };
-                self.session.respond(base, source, wire, &mut self.fx);
+                let wire = Wire::Error { id: verified.transaction_id(), keys, algorithm, code, unknown };
+                let session = match retired.and_then(|at| self.retirees.get(at)) {
+                    Some(retired) => retired.session(),
+                    None => &self.session,
+                };
+                session.respond(base, source, wire, &mut self.fx);
                 Err(reason)
             }
         }
     }
 
-    /// RFC 8489 §9.1.3: USERNAME and integrity are there, the name begins with our ufrag and a colon, the key fits. Gives
-    /// the ufrag after the colon too.
-    fn authenticate<'a>(&self, message: &Message<'a>) -> Result<(Verified<'a>, &'a [u8]), Rejection> {
+    /// RFC 8489 §9.1.3: USERNAME and integrity are there, the name begins with an ufrag of ours and a colon, the key fits. An ufrag
+    /// has no colon, so that no session's is the beginning of another one's.
+    fn addressee<'a>(&self, message: &Message<'a>) -> Result<Addressed<'a>, Rejection> {
         let username = message.get::<floe_stun::attributes::Username<'a>>();
         let Ok(Some(username)) = username else { return Err(Rejection::MissingAttribute) };
         if !message.has_integrity() {
             return Err(Rejection::MissingAttribute);
         }
-        let ours = self.session.keys().local_ufrag().as_bytes();
-        let rest = username.as_bytes().strip_prefix(ours);
-        let sender = rest.and_then(|rest| rest.strip_prefix(b":")).ok_or(Rejection::WrongUsername)?;
-        let verified = message.verify(self.session.keys().local()).map_err(|e| match e {
+        let username = username.as_bytes();
+        let sender_to = |keys: &Keyring| {
+            let rest = username.strip_prefix(keys.local_ufrag().as_bytes())?;
+            rest.strip_prefix(b":")
+        };
+        let of_retired = || {
+            let mut retired = self.retirees.iter().enumerate();
+            retired.find_map(|(at, r)| Some((sender_to(r.session().keys())?, Some(at))))
+        };
+        let (sender, retired) = sender_to(self.session.keys())
+            .map(|sender| (sender, None))
+            .or_else(of_retired)
+            .ok_or(Rejection::WrongUsername)?;
+        let verified = message.verify(self.session_of(retired).keys().local()).map_err(|e| match e {
             IntegrityError::Missing => Rejection::MissingAttribute,
             _ => Rejection::BadIntegrity,
         })?;
-        Ok((verified, sender))
+        Ok(Addressed { verified, sender, retired })
+    }
+
+    /// The current session, or the retired one at this place.
+    fn session_of(&self, retired: Option<usize>) -> &Session {
+        retired.and_then(|at| self.retirees.get(at)).map_or(&self.session, Retired::session)
     }
 
     /// [D] By default a stranger gets no answer; otherwise 400 or 401 without integrity, rate-limited.
@@ -154,12 +186,14 @@ impl Agent {
         now: Time,
     ) -> Result<(), Rejection> {
         let id = message.transaction_id();
-        let Some(request) = self.session.request(&id) else {
+        let current = self.session.request(&id);
+        let retired = if current.is_some() { None } else { self.retirees.awaiting(&id) };
+        let Some(request) = current.or_else(|| self.session_of(retired).request(&id)) else {
             return self.route_server_answer(message, datagram, now);
         };
         // RFC 8489 §9.1.4: any answer without the right integrity is discarded, errors too.
         let Wire::Check { stream, .. } = request.wire else { return Err(Rejection::UnknownTransaction) };
-        let peer = self.session.keys().peer(stream).ok_or(Rejection::UnknownTransaction)?;
+        let peer = self.session_of(retired).keys().peer(stream).ok_or(Rejection::UnknownTransaction)?;
         let verified = message.verify(&peer.key).map_err(|e| match e {
             IntegrityError::Missing => Rejection::MissingAttribute,
             _ => Rejection::BadIntegrity,
@@ -171,12 +205,19 @@ impl Agent {
         let symmetric = is_symmetric(&request, datagram);
         match Answer::read(&verified, false) {
             Ok(answer) => {
-                self.session.on_answer(&CheckAnswer { id, answer, symmetric }, now, &mut self.fx);
+                let answer = CheckAnswer { id, answer, symmetric };
+                match retired.and_then(|at| self.retirees.get_mut(at)) {
+                    Some(retired) => retired.on_answer(&answer, now, &mut self.fx),
+                    None => self.session.on_answer(&answer, now, &mut self.fx),
+                }
                 Ok(())
             }
             // RFC 8489 §6.3.3, §6.3.4: the transaction fails.
             Err(Unreadable::Unknown(_)) => {
-                self.session.on_unusable_answer(&id, now, &mut self.fx);
+                match retired.and_then(|at| self.retirees.get_mut(at)) {
+                    Some(retired) => retired.session_mut().on_unusable_answer(&id, now, &mut self.fx),
+                    None => self.session.on_unusable_answer(&id, now, &mut self.fx),
+                }
                 self.settle(now);
                 Err(Rejection::UnknownAttribute)
             }
@@ -206,6 +247,15 @@ impl Agent {
         }
         received
     }
+}
+
+/// An authentic request, and whom it is for.
+struct Addressed<'a> {
+    verified: Verified<'a>,
+    /// The part of USERNAME after the colon.
+    sender: &'a [u8],
+    /// The place of the retired session, if it is none of the current one's.
+    retired: Option<usize>,
 }
 
 /// RFC 8445 §7.2.5.2.1: from where the request went to, to where it left from.

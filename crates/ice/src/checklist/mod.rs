@@ -77,6 +77,12 @@ impl Checklists {
         }
     }
 
+    /// Empty checklists for an ICE restart (RFC 8445 §9), in which no pair has the id of one of these.
+    pub(crate) fn successor(&self) -> Self {
+        let cap = u16::try_from(self.cap).unwrap_or(u16::MAX);
+        Self { pairs: self.pairs.successor(), ..Self::new(self.lists.len(), cap) }
+    }
+
     pub(crate) fn list(&self, stream: StreamId) -> Option<&Checklist> {
         self.lists.get(usize::from(stream.0))
     }

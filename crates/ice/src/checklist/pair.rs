@@ -94,6 +94,13 @@ pub(crate) struct PairTable {
 }
 
 impl PairTable {
+    /// An empty table that gives no id again which this one has given.
+    pub(super) fn successor(&self) -> Self {
+        let generations: Vec<u16> = self.generations.iter().map(|g| g.wrapping_add(1)).collect();
+        let free = (0..u16::try_from(generations.len()).unwrap_or(u16::MAX)).rev().collect();
+        Self { pairs: Vec::new(), generations, free, len: 0 }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.len
     }

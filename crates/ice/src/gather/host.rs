@@ -12,7 +12,7 @@ use crate::ids::{Component, RequestId, SocketId};
 use crate::io::{Command, DriverError};
 
 use super::filter::LocalAddress;
-use super::{Base, Found, Gatherer, report};
+use super::{Base, Found, Gatherer, OwnSocket, report};
 
 /// The sockets that the driver was asked for.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +44,18 @@ impl Openings {
 
     pub(super) fn next_timeout(&self) -> Time {
         self.0.iter().filter(|o| !o.late).map(|o| o.deadline).min().unwrap_or(Time::MAX)
+    }
+
+    /// Whether one for this component and address may still come.
+    pub(super) fn awaits(&self, component: Component, address: SocketAddr) -> bool {
+        self.0.iter().any(|o| !o.late && o.component == component && o.local.address == address)
+    }
+
+    /// None but those at these addresses is waited for.
+    pub(super) fn keep_only(&mut self, addresses: &[LocalAddress]) {
+        for opening in &mut self.0 {
+            opening.late |= !addresses.iter().any(|a| a.address == opening.local.address);
+        }
     }
 
     /// All of them, none waited for.
@@ -85,11 +97,11 @@ impl Gatherer {
             Err(_) if opening.late => return,
             Err(error) => return report(fx, None, Some(asked), GatheringFailure::Driver(error)),
         };
-        if self.has_base(socket) {
+        if self.has_base(socket) || self.owns(socket) {
             // Two sockets of one number cannot be told apart; the one in use stays.
             return report(fx, None, Some(asked), GatheringFailure::Driver(DriverError::Other));
         }
-        self.sockets.push(socket);
+        self.sockets.push(OwnSocket { id: socket, leaving: false });
         // The filters passed this address and no other, whatever the driver bound to.
         let usable = bound.port() != 0 && canonical(bound).ip() == asked.ip();
         if opening.late || !usable {

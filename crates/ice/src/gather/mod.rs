@@ -20,7 +20,8 @@
 //! late answer still counts until then; a late driver's does not, since it would begin everything anew.
 //!
 //! Relayed candidates are to come from a machine of their own, `relays`. An ICE restart (RFC 8445 §9) begins a new
-//! [`Work`]: what was asked before is known by its request and transaction ids and cannot get mixed up with it.
+//! [`Work`]: what was asked before is known by its request and transaction ids and cannot get mixed up with it
+//! (`restart.rs`).
 
 mod answer;
 mod filter;
@@ -29,6 +30,7 @@ mod interface;
 mod keepalive;
 mod mapping;
 mod reflexive;
+mod restart;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -88,10 +90,18 @@ pub(crate) struct Gatherer {
     config: Option<Box<GatherConfig>>,
     state: GatheringState,
     /// Sockets that were opened for the agent and are to be closed. They outlive what was gathered with them.
-    sockets: Vec<SocketId>,
+    sockets: Vec<OwnSocket>,
     next_request: u32,
     /// There while anything is under way.
     work: Option<Box<Work>>,
+}
+
+/// A socket that was opened for the agent.
+#[derive(Clone, Copy, Debug)]
+struct OwnSocket {
+    id: SocketId,
+    /// No candidate needs it any more, but maybe a path from before a restart.
+    leaving: bool,
 }
 
 /// One gathering: from the first question to the last answer.
@@ -140,28 +150,33 @@ impl Gatherer {
         self.config.as_deref().unwrap_or(&DEFAULTS)
     }
 
-    /// Begins with these interfaces: asks the driver for sockets and for the addresses of servers.
+    /// Begins with these interfaces: asks the driver for sockets, where there is none from before a restart, and for the addresses
+    /// of servers. Gives the sockets that no address is left for: the session is to do without them.
     pub(crate) fn start(
         &mut self,
         interfaces: &[InterfaceAddress],
         components: &[Component],
         now: Time,
         fx: &mut Effects,
-    ) {
+    ) -> Vec<SocketId> {
         self.state = GatheringState::Gathering;
         let chosen = filter::choose(interfaces, self.config());
+        let gone = self.leave_all_but(&chosen);
         self.work.get_or_insert_default().ended = true;
         if chosen.is_empty() {
             report(fx, None, None, GatheringFailure::NoInterface);
-            return;
+            return gone;
         }
         // A name takes longest, so it is asked for first.
         self.find_servers(now, fx);
         for local in &chosen {
             for &component in components {
-                self.open(component, *local, now, fx);
+                if !self.has_socket_for(component, local) {
+                    self.open(component, *local, now, fx);
+                }
             }
         }
+        gone
     }
 
     /// The embedder brought a base of its own: it is asked about at the servers like the others.
@@ -243,7 +258,7 @@ impl Gatherer {
     pub(crate) fn close(&mut self, fx: &mut Effects) {
         fx.discard_requests();
         for socket in core::mem::take(&mut self.sockets) {
-            fx.command(Command::CloseSocket { socket });
+            fx.command(Command::CloseSocket { socket: socket.id });
         }
         self.state = GatheringState::Complete;
         // What the driver opens late, it is to close again.
@@ -255,7 +270,7 @@ impl Gatherer {
 
     /// The driver is to close a socket, if it opened it for the agent.
     fn release(&mut self, socket: SocketId, fx: &mut Effects) {
-        if let Some(at) = self.sockets.iter().position(|&s| s == socket) {
+        if let Some(at) = self.sockets.iter().position(|s| s.id == socket) {
             self.sockets.remove(at);
             fx.command(Command::CloseSocket { socket });
         }
@@ -292,6 +307,8 @@ impl Gatherer {
             assert_ne!(self.state, GatheringState::Gathering, "gathering is work");
             return;
         };
+        let leaves = |b: &Base| !b.dead && self.sockets.iter().any(|s| s.leaving && s.id == b.socket);
+        assert!(!work.bases.iter().any(leaves), "a socket that leaves is no base");
         assert!(work.found.is_empty(), "the session takes what is found before an input returns");
         work.queries.check_invariants(work.bases.len());
         if self.state == GatheringState::Complete {

@@ -41,24 +41,27 @@ impl Session {
         }
         // An agent that has failed as a whole stays so until a restart (RFC 8863 §4 gave it its time). RFC 7675 §5.2: it does
         // not consent to be sent anything, and so leaves no peer that believes to be connected.
-        if self.state == ConnectionState::Failed {
+        if self.state == ConnectionState::Failed && self.has_any_peer() {
             self.remember_and_answer(request, Verdict::Error(403), now, fx);
             return;
         }
         // §7.3: without the peer's credentials the request is answered now and acted on when they come.
         if !self.stream(component.stream).is_some_and(Stream::has_peer) {
             self.remember_and_answer(request, Verdict::Success, now, fx);
-            if !self.early.keep(*request, sender, self.config.limits.early_checks) {
-                fx.counters.reject(Rejection::LimitReached);
-            }
+            self.keep_early(request, sender, fx);
             return;
         }
         // §7.3: it is valid with any ufrag after the colon. But without the password that belongs to it (§7.3.1.4) there is
         // no check to trigger; what it says of roles and nominations concerns another session of the peer.
         if !self.is_from_peer(component, sender) {
             self.remember_and_answer(request, Verdict::Success, now, fx);
+            // It may be the one that the peer's next credentials, on their way, belong to.
+            if !self.heard_peer && self.follows_another() {
+                self.keep_early(request, sender, fx);
+            }
             return;
         }
+        self.heard_peer = true;
         // §7.3.1.1.
         if !self.agree_on_roles(component, request.role, fx) {
             self.remember_and_answer(request, Verdict::Error(487), now, fx);
@@ -74,6 +77,12 @@ impl Session {
         self.act_on(component, request, now, fx);
     }
 
+    fn keep_early(&mut self, request: &CheckRequest, sender: &[u8], fx: &mut Effects) {
+        if !self.early.keep(*request, sender, self.config.limits.early_checks) {
+            fx.counters.reject(Rejection::LimitReached);
+        }
+    }
+
     /// §7.3.1.5: only the controlling side nominates, whatever a request that says it is controlled carries.
     fn nominates(&self, request: &CheckRequest) -> bool {
         let from_controlling = matches!(request.role, PeerRole::Controlling(_));
@@ -81,7 +90,7 @@ impl Session {
     }
 
     /// RFC 7675 §5.1: consent was lost on the path the request took; these credentials do not bring it back.
-    fn is_barred(&self, component: Component, request: &CheckRequest) -> bool {
+    pub(super) fn is_barred(&self, component: Component, request: &CheckRequest) -> bool {
         let remote = self.remotes.find(component, request.source);
         let pair = remote.and_then(|r| self.checklists.find(request.base, r));
         pair.and_then(|id| self.checklists.get(id)).is_some_and(|p| p.barred)
@@ -100,12 +109,13 @@ impl Session {
             if !self.is_from_peer(component, &sender) {
                 continue;
             }
+            self.heard_peer = true;
             let _ = self.agree_on_roles(component, request.role, fx);
             self.act_on(component, &request, now, fx);
         }
     }
 
-    fn is_from_peer(&self, component: Component, sender: &[u8]) -> bool {
+    pub(super) fn is_from_peer(&self, component: Component, sender: &[u8]) -> bool {
         self.keys.peer(component.stream).is_some_and(|p| p.credentials.ufrag().as_bytes() == sender)
     }
 
@@ -218,21 +228,29 @@ impl Session {
     }
 
     /// §8.1.2: the component has its selected pair.
-    pub(super) fn is_concluded(&self, component: Component) -> bool {
+    pub(crate) fn is_concluded(&self, component: Component) -> bool {
         self.component(component).is_some_and(|c| c.selected.is_some())
     }
 
-    fn remember_and_answer(&mut self, request: &CheckRequest, verdict: Verdict, now: Time, fx: &mut Effects) {
+    pub(super) fn remember_and_answer(
+        &mut self,
+        request: &CheckRequest,
+        verdict: Verdict,
+        now: Time,
+        fx: &mut Effects,
+    ) {
         self.seen.remember(request, verdict, now);
         self.answer(request, verdict, fx);
     }
 
     /// §7.3.1.2: to where the request came from, from where it arrived.
-    fn answer(&self, request: &CheckRequest, verdict: Verdict, fx: &mut Effects) {
-        let (id, algorithm) = (request.id, request.algorithm);
+    pub(super) fn answer(&self, request: &CheckRequest, verdict: Verdict, fx: &mut Effects) {
+        let (id, algorithm, keys) = (request.id, request.algorithm, self.keys.generation());
         let wire = match verdict {
-            Verdict::Success => Wire::Success { id, algorithm },
-            Verdict::Error(code) => Wire::Error { id, algorithm, code, unknown: UnknownTypes::default() },
+            Verdict::Success => Wire::Success { id, keys, algorithm },
+            Verdict::Error(code) => {
+                Wire::Error { id, keys, algorithm, code, unknown: UnknownTypes::default() }
+            }
         };
         self.respond(request.base, request.source, wire, fx);
     }
@@ -243,7 +261,7 @@ impl Session {
         fx.respond(Outgoing { socket: base.socket, src_ip: Some(base.address.ip()), destination, wire });
     }
 
-    fn count_repeated(&mut self, component: Component, request: &CheckRequest) {
+    pub(super) fn count_repeated(&mut self, component: Component, request: &CheckRequest) {
         let remote = self.remotes.find(component, request.source);
         let Some(id) = remote.and_then(|r| self.checklists.find(request.base, r)) else { return };
         if let Some(pair) = self.checklists.get_mut(id) {

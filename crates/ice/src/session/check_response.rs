@@ -30,11 +30,15 @@ pub(crate) struct CheckAnswer {
 }
 
 impl Session {
-    /// §7.2.5.
-    pub(crate) fn on_answer(&mut self, answer: &CheckAnswer, now: Time, fx: &mut Effects) {
-        let Some(transaction) = self.transactions.remove(&answer.id) else { return };
+    /// What an answer says whatever it says: the transaction it ends, of which pair, and whether that was the pair's current check.
+    pub(super) fn note_answer(
+        &mut self,
+        answer: &CheckAnswer,
+        now: Time,
+    ) -> Option<(PairId, Transaction, bool)> {
+        let transaction = self.transactions.remove(&answer.id)?;
         let id = transaction.pair;
-        let Some(pair) = self.checklists.get_mut(id) else { return };
+        let pair = self.checklists.get_mut(id)?;
         let stats = pair.stats_mut();
         stats.responses_received = stats.responses_received.saturating_add(1);
         stats.last_response = Some(now);
@@ -47,6 +51,12 @@ impl Session {
         if was_current {
             pair.check = None;
         }
+        Some((id, transaction, was_current))
+    }
+
+    /// §7.2.5.
+    pub(crate) fn on_answer(&mut self, answer: &CheckAnswer, now: Time, fx: &mut Effects) {
+        let Some((id, transaction, was_current)) = self.note_answer(answer, now) else { return };
         // RFC 7675 §5.2: an authenticated 403 revokes consent, whatever it answers.
         if answer.symmetric && answer.answer == Answer::Error(403) {
             self.consent_lost(id, ConsentLoss::Revoked, now, fx);
@@ -111,6 +121,9 @@ impl Session {
             component.first_valid.get_or_insert(now);
         }
         self.consent_confirmed(id, now);
+        if let Some(remote) = self.remotes.get_mut(remote) {
+            remote.answered = true;
+        }
         if nominated {
             self.nominated(id, fx);
         }

@@ -121,7 +121,14 @@ impl Session {
             socket: base.socket,
             src_ip: Some(base.address.ip()),
             destination: remote.destination(base.address),
-            wire: Wire::Check { id, stream: pair.component.stream, priority, nominates, role },
+            wire: Wire::Check {
+                id,
+                keys: self.keys.generation(),
+                stream: pair.component.stream,
+                priority,
+                nominates,
+                role,
+            },
         })
     }
 

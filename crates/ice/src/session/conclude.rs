@@ -8,10 +8,10 @@ use crate::checklist::ChecklistState;
 use crate::effects::Effects;
 use crate::event::{ConnectionState, Event};
 use crate::gather::Gatherer;
-use crate::ids::StreamId;
+use crate::ids::{Component, StreamId};
 use crate::stats::PairState;
 
-use super::{Session, Stream};
+use super::{Retirees, Session, Stream};
 
 impl Session {
     /// The state of every checklist.
@@ -79,12 +79,20 @@ impl Session {
 
     /// When patience ends, if that can change anything.
     pub(super) fn next_patience(&self, now: Time) -> Option<Time> {
-        self.streams.iter().filter_map(|s| s.patience_ends).filter(|&end| now < end).min()
+        let answer = self.answer_by.filter(|_| !self.has_any_peer());
+        let patience = self.streams.iter().filter_map(|s| s.patience_ends);
+        patience.chain(answer).filter(|&end| now < end).min()
     }
 
-    /// The state of the whole, and what follows from it.
-    pub(super) fn announce(&mut self, gatherer: &mut Gatherer, now: Time, fx: &mut Effects) {
-        let next = self.overall(now);
+    /// The state of the whole, and what follows from it. What retired sessions carry counts (RFC 8445 §9).
+    pub(crate) fn announce(
+        &mut self,
+        gatherer: &mut Gatherer,
+        retired: &Retirees,
+        now: Time,
+        fx: &mut Effects,
+    ) {
+        let next = self.overall(retired, now);
         if next == self.state {
             return;
         }
@@ -96,15 +104,19 @@ impl Session {
         fx.event(Event::StateChanged(next));
     }
 
-    fn overall(&self, now: Time) -> ConnectionState {
+    fn overall(&self, retired: &Retirees, now: Time) -> ConnectionState {
         use ConnectionState::{Checking, Closed, Completed, Connected, Disconnected, Failed, New};
         // Failed lasts until a restart; Closed for ever.
         if matches!(self.state, Failed | Closed) {
             return self.state;
         }
         let state = |at: usize| self.checklists.list(stream_id(at)).map(|l| l.state);
-        let mut live =
-            (0..self.streams.len()).filter(|&at| state(at) != Some(ChecklistState::Failed)).peekable();
+        // The peer's answer to a restart is as much awaited as its checks (RFC 8863 §4). As long as the old path lives, what
+        // became of the new session is no failure of the connection.
+        let unanswered = self.is_unanswered(now);
+        let failed = |at: usize| unanswered || state(at) == Some(ChecklistState::Failed);
+        let lives = |&at: &usize| !failed(at) || self.is_carried(at, retired, now);
+        let mut live = (0..self.streams.len()).filter(lives).peekable();
         // §6.1.3: Failed if all are. With some of them the session goes on without those streams (§8.1.2), which the
         // application has been told of.
         if live.peek().is_none() {
@@ -113,35 +125,48 @@ impl Session {
         let (mut completed, mut connected) = (true, true);
         for at in live {
             completed &= state(at) == Some(ChecklistState::Completed);
-            connected &= self.has_paths(at, now);
+            connected &= self.has_paths(at, retired, now);
         }
         let was_connected = matches!(self.state, Connected | Completed | Disconnected);
-        if connected && self.is_stale(now) {
-            Disconnected
+        if connected && self.is_stale(retired, now) {
+            // W3C webrtc: a restart of what was disconnected is checking.
+            if self.state == Checking { Checking } else { Disconnected }
         } else if completed && connected {
             Completed
         } else if connected {
             Connected
         } else if was_connected {
             Disconnected
-        } else if self.streams.iter().any(Stream::has_peer) && self.remotes.iter().next().is_some() {
+        } else if self.has_any_peer() && self.remotes.iter().next().is_some() {
             Checking
         } else {
-            New
+            // A restart of what was disconnected is checking before it knows the peer.
+            if self.state == Checking { Checking } else { New }
         }
     }
 
     /// Every component that counts has a path for data.
-    fn has_paths(&self, stream: usize, now: Time) -> bool {
+    fn has_paths(&self, stream: usize, retired: &Retirees, now: Time) -> bool {
         let count = self.effective_components(stream, now);
-        let components = self.streams.get(stream).map(|s| s.components.iter().take(count));
-        components.is_some_and(|mut all| all.all(|c| c.path.is_some()))
+        self.components_of(stream).take(count).all(|c| self.path_of(c).is_some() || retired.carries(c))
+    }
+
+    /// Every component that counts has its path in retired sessions.
+    fn is_carried(&self, stream: usize, retired: &Retirees, now: Time) -> bool {
+        let count = self.effective_components(stream, now);
+        !retired.is_empty() && self.components_of(stream).take(count).all(|c| retired.carries(c))
     }
 
     /// Some path in use gave no answer for a while.
-    fn is_stale(&self, now: Time) -> bool {
-        let mut all = self.streams.iter().flat_map(|s| &s.components);
-        self.config.consent && all.any(|c| c.path.is_some() && c.consent.is_some_and(|c| c.is_stale(now)))
+    fn is_stale(&self, retired: &Retirees, now: Time) -> bool {
+        let mut all = (0..self.streams.len()).flat_map(|at| self.components_of(at));
+        all.any(|c| self.carrier(c, retired).is_path_stale(c, now))
+    }
+
+    /// The session whose path data of a component goes on: this one's once it has selected a pair (RFC 8839 §4.4.3.1.1), before that
+    /// the one that carried it before the restart, if its path lives, and otherwise this one's best valid pair (RFC 8445 §12.1).
+    pub(crate) fn carrier<'a>(&'a self, component: Component, retired: &'a Retirees) -> &'a Self {
+        if self.is_concluded(component) { self } else { retired.carrier(component).unwrap_or(self) }
     }
 }
 

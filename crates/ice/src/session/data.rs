@@ -5,12 +5,12 @@ use core::net::SocketAddr;
 
 use floe_stun::Time;
 
-use crate::checklist::{ChecklistState, Pair};
+use crate::checklist::{Checklist, ChecklistState, Pair};
 use crate::consent::{Consent, EXPIRY, INTERVAL};
 use crate::effects::Effects;
 use crate::error::SendError;
 use crate::event::{ConsentLoss, Event};
-use crate::ids::{Component, PairId};
+use crate::ids::{Component, PairId, SocketId};
 use crate::locals::BaseId;
 use crate::message::{Outgoing, Wire};
 use crate::path::SendPath;
@@ -27,6 +27,14 @@ pub(crate) struct PathEnds {
     /// The remote candidate.
     peer: SocketAddr,
     /// Where to send to.
+    destination: SocketAddr,
+}
+
+/// The way that packets of a pair take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Way {
+    socket: SocketId,
+    source: SocketAddr,
     destination: SocketAddr,
 }
 
@@ -67,10 +75,51 @@ impl Session {
         let Some(state) = self.component_mut(component) else { return };
         state.path = path;
         state.path_ends = ends;
-        state.epoch = state.epoch.wrapping_add(1);
         state.consent_lost &= path.is_none();
         state.last_sent = now;
-        fx.event(Event::PathChanged(component));
+    }
+
+    /// The pair that data of a component goes on, as far as it is up to this session.
+    pub(crate) fn path_of(&self, component: Component) -> Option<PairId> {
+        self.component(component)?.path
+    }
+
+    /// Tells the application when data of a component goes another way: on the pair `path`, of this session or of a retired one,
+    /// whose way `of_retired` knows. A pair of the new session with the way of the old one is no change.
+    pub(crate) fn announce_path(
+        &mut self,
+        component: Component,
+        path: Option<PairId>,
+        of_retired: impl Fn(PairId) -> Option<Way>,
+        fx: &mut Effects,
+    ) {
+        let announced = self.component(component).and_then(|c| c.announced);
+        if announced == path {
+            return;
+        }
+        let way = |pair: PairId| self.way_of(pair).or_else(|| of_retired(pair));
+        let (before, after) = (announced.and_then(way), path.and_then(way));
+        let Some(state) = self.component_mut(component) else { return };
+        state.announced = path;
+        state.consent_lost &= path.is_none();
+        if before.is_none() || before != after {
+            state.epoch = state.epoch.wrapping_add(1);
+            fx.event(Event::PathChanged(component));
+        }
+    }
+
+    /// Where packets of a pair leave from and go to.
+    pub(crate) fn way_of(&self, pair: PairId) -> Option<Way> {
+        let PathEnds { base, destination, .. } = self.ends_of(pair)?;
+        let base = self.locals.base(base)?;
+        Some(Way { socket: base.socket, source: base.address, destination })
+    }
+
+    /// Whether a component needs no session from before a restart any more: it has its selected pair, or ICE has completed without
+    /// it.
+    pub(crate) fn has_taken_over(&self, component: Component) -> bool {
+        let completed = |l: &Checklist| l.state == ChecklistState::Completed;
+        self.is_concluded(component) || self.checklists.list(component.stream).is_some_and(completed)
     }
 
     /// The pair for data of a component: the selected one, before that the best valid one. None if the checklist Failed:
@@ -257,18 +306,36 @@ impl Session {
 
     // --- data (RFC 8445 §12) ------------------------------------------------------------------------------------
 
-    pub(crate) fn send_path(&self, component: Component) -> Result<SendPath, SendError> {
+    /// Where data goes; `epoch` is that of the agent's current session.
+    pub(crate) fn send_path(&self, component: Component, epoch: u32) -> Result<SendPath, SendError> {
         let state = self.component(component).ok_or(SendError::UnknownComponent)?;
         let none = if state.consent_lost { SendError::NoConsent } else { SendError::NotConnected };
         let PathEnds { base, destination, .. } = state.path_ends.ok_or(none)?;
         let base = self.locals.base(base).ok_or(none)?;
-        Ok(SendPath {
-            component,
-            socket: base.socket,
-            src_ip: Some(base.address.ip()),
-            destination,
-            epoch: state.epoch,
-        })
+        Ok(SendPath { component, socket: base.socket, src_ip: Some(base.address.ip()), destination, epoch })
+    }
+
+    /// How often the path of a component has changed.
+    pub(crate) fn epoch(&self, component: Component) -> u32 {
+        self.component(component).map_or(0, |c| c.epoch)
+    }
+
+    /// Consent on the path of a component ended, and there is no other path since.
+    pub(super) fn has_lost_consent(&self, component: Component) -> bool {
+        self.component(component).is_some_and(|c| c.consent_lost)
+    }
+
+    /// Consent on the path of a component ended in a retired session.
+    pub(crate) fn note_lost_consent(&mut self, component: Component) {
+        if let Some(state) = self.component_mut(component) {
+            state.consent_lost = true;
+        }
+    }
+
+    /// Whether the path of a component gave no answer for a while.
+    pub(super) fn is_path_stale(&self, component: Component, now: Time) -> bool {
+        let state = self.component(component).filter(|c| self.config.consent && c.path.is_some());
+        state.and_then(|c| c.consent).is_some_and(|c| c.is_stale(now))
     }
 
     pub(crate) fn record_sent(&mut self, component: Component, packets: u64, bytes: u64, now: Time) {
@@ -311,7 +378,7 @@ impl Session {
     }
 
     /// What was counted for the path goes to the pair.
-    fn flush_traffic(&mut self, component: Component) {
+    pub(super) fn flush_traffic(&mut self, component: Component) {
         let Some(state) = self.component_mut(component) else { return };
         let traffic = core::mem::take(&mut state.traffic);
         let Some(pair) = state.path.and_then(|id| self.checklists.get_mut(id)) else { return };

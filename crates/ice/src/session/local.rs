@@ -88,7 +88,7 @@ impl Session {
 
     /// RFC 8838 §10: only candidates given to signalling are paired. Queueing the event is giving: whoever does not poll
     /// delays his own signalling, and a peer that gets a check before the candidate learns it from the check.
-    fn announce_local(&mut self, id: LocalId, base: BaseId, fx: &mut Effects) {
+    pub(super) fn announce_local(&mut self, id: LocalId, base: BaseId, fx: &mut Effects) {
         // RFC 8838 §13: nothing is trickled after the nomination. What comes too late is neither signalled nor paired.
         let component = self.locals.base(base).and_then(|b| self.component(b.component));
         if component.is_some_and(|c| c.selected.is_some()) {

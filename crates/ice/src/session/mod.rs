@@ -11,6 +11,8 @@
 //! | `nominate.rs` | §8.1.1: nomination and selection |
 //! | `conclude.rs` | §7.2.5.4, §8.1.2, RFC 8863: states and the end |
 //! | `data.rs` | §11, §12, RFC 7675: paths, keepalives, consent |
+//! | `restart.rs` | §9: what the next session takes over |
+//! | `retired.rs`, `retirees.rs` | §9, RFC 8839 §4.4.3.1.1: what carries data meanwhile |
 
 mod check_request;
 mod check_response;
@@ -23,6 +25,9 @@ mod nominate;
 mod pairing;
 mod peer;
 mod query;
+mod restart;
+mod retired;
+mod retirees;
 mod seen;
 #[cfg(test)]
 mod tests;
@@ -39,7 +44,7 @@ use crate::event::{ConnectionState, Event, GatheringState, Role};
 use crate::gather::Gatherer;
 use crate::hash::Keyed;
 use crate::ids::{Component, ComponentId, PairId, StreamId};
-use crate::keys::Keyring;
+use crate::keys::{Generation, Keyring};
 use crate::locals::Locals;
 use crate::pacer::Pacer;
 use crate::remotes::Remotes;
@@ -52,6 +57,8 @@ use seen::SeenRequests;
 
 pub(crate) use check_request::CheckRequest;
 pub(crate) use check_response::CheckAnswer;
+pub(crate) use retired::Retired;
+pub(crate) use retirees::Retirees;
 
 /// What a session knows of one component.
 #[derive(Clone, Debug)]
@@ -62,9 +69,11 @@ pub(crate) struct ComponentState {
     nominating: Option<PairId>,
     /// When the component got its first valid pair: the settle window begins.
     first_valid: Option<Time>,
-    /// The pair that data is sent on.
+    /// The pair that data is sent on, unless a retired session carries it.
     path: Option<PairId>,
-    /// Counts the changes of the path.
+    /// The pair, of this session or a retired one, that the application was told of last.
+    announced: Option<PairId>,
+    /// Counts the changes of that path over the life of the agent.
     epoch: u32,
     consent: Option<Consent>,
     path_ends: Option<PathEnds>,
@@ -78,6 +87,25 @@ pub(crate) struct ComponentState {
     last_sent: Time,
 }
 
+impl ComponentState {
+    fn new(now: Time) -> Self {
+        Self {
+            selected: None,
+            nominating: None,
+            first_valid: None,
+            path: None,
+            announced: None,
+            epoch: 0,
+            consent: None,
+            path_ends: None,
+            traffic: Traffic::default(),
+            consent_lost: false,
+            was_selected: false,
+            last_sent: now,
+        }
+    }
+}
+
 /// What a session knows of one stream, beside its checklist.
 #[derive(Clone, Debug)]
 pub(crate) struct Stream {
@@ -89,6 +117,11 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
+    fn new(components: u16, now: Time) -> Self {
+        let components = (0..components).map(|_| ComponentState::new(now)).collect();
+        Self { patience_ends: None, remote_ended: false, components }
+    }
+
     /// The peer's credentials are known: checks can be sent.
     fn has_peer(&self) -> bool {
         self.patience_ends.is_some()
@@ -114,6 +147,10 @@ pub(crate) struct Session {
     local_gathering: GatheringState,
     state: ConnectionState,
     unauthenticated: conclude::RateLimit,
+    /// It follows a session that had a peer: how long the peer has to answer the restart.
+    answer_by: Option<Time>,
+    /// A check came that pairs our credentials with the peer's.
+    heard_peer: bool,
 }
 
 impl Session {
@@ -121,35 +158,15 @@ impl Session {
         let credentials = Credentials::from_random(&fx.random.bytes());
         let role = RoleState::new(config.role, fx.random.u64());
         let hash = Keyed::new(fx.random.u64(), fx.random.u64());
-        let component = || ComponentState {
-            selected: None,
-            nominating: None,
-            first_valid: None,
-            path: None,
-            epoch: 0,
-            consent: None,
-            path_ends: None,
-            traffic: Traffic::default(),
-            consent_lost: false,
-            was_selected: false,
-            last_sent: now,
-        };
-        let stream = |&n: &u16| Stream {
-            patience_ends: None,
-            remote_ended: false,
-            components: (0..n).map(|_| component()).collect(),
-        };
-        let streams: Vec<Stream> = config.streams.iter().map(stream).collect();
-        let components: usize = streams.iter().map(|s| s.components.len()).sum();
-        let transactions = usize::from(config.limits.pairs).saturating_mul(4).saturating_add(components * 8);
+        let streams: Vec<Stream> = config.streams.iter().map(|&n| Stream::new(n, now)).collect();
         Self {
             role,
-            keys: Keyring::new(&credentials, streams.len()),
+            keys: Keyring::new(Generation::default(), &credentials, streams.len()),
             credentials,
             locals: Locals::default(),
             remotes: Remotes::new(hash),
             checklists: Checklists::new(streams.len(), config.limits.pairs),
-            transactions: Transactions::new(transactions),
+            transactions: Transactions::new(max_transactions(&config)),
             streams,
             pacer: Pacer::new(config.ta, config.pace.clone(), now),
             gathering_had_turn: false,
@@ -158,6 +175,8 @@ impl Session {
             local_gathering: GatheringState::New,
             state: ConnectionState::New,
             unauthenticated: conclude::RateLimit::default(),
+            answer_by: None,
+            heard_peer: false,
             config,
         }
     }
@@ -170,14 +189,14 @@ impl Session {
     /// 3. schedule: what Ta allows, thawing on the way (§6.1.4.2)
     /// 4. conclude: checklist states
     /// 5. the path of every component, and what consent or keepalives have to send on it
-    /// 6. announce: the state of the whole
+    ///
+    /// What follows from it for the whole, with the sessions that are retired, the agent announces afterwards.
     pub(crate) fn settle(&mut self, gatherer: &mut Gatherer, now: Time, fx: &mut Effects) {
         self.expire(now, fx);
         self.nominate(now);
         self.schedule(gatherer, now, fx);
         self.conclude(now, fx);
         self.maintain_paths(now, fx);
-        self.announce(gatherer, now, fx);
     }
 
     /// When something is due next. Always later than `now`, after [`Session::settle`] at `now`.
@@ -190,12 +209,7 @@ impl Session {
         next = next.min(self.next_nomination(now).unwrap_or(Time::MAX));
         next = next.min(self.next_patience(now).unwrap_or(Time::MAX));
         next = next.min(self.next_path_timeout(now).unwrap_or(Time::MAX));
-        match next {
-            Time::MAX => None,
-            // What is due and was not done waits for room in the queue of packets.
-            due if due <= now => Some(now.saturating_add(ROOM_WAIT)),
-            due => Some(due),
-        }
+        wake_up(next, now)
     }
 
     pub(crate) fn unauthenticated_policy(&self) -> Unauthenticated {
@@ -233,6 +247,11 @@ impl Session {
         all
     }
 
+    /// How many streams there are.
+    pub(crate) fn stream_count(&self) -> usize {
+        self.streams.len()
+    }
+
     pub(crate) fn stream(&self, id: StreamId) -> Option<&Stream> {
         self.streams.get(usize::from(id.0))
     }
@@ -266,6 +285,22 @@ impl Session {
 
 /// How soon to look again whether the driver polled.
 const ROOM_WAIT: core::time::Duration = core::time::Duration::from_millis(10);
+
+/// When to wake up for what is due then.
+fn wake_up(due: Time, now: Time) -> Option<Time> {
+    match due {
+        Time::MAX => None,
+        // What is due and was not done waits for room in the queue of packets.
+        due if due <= now => Some(now.saturating_add(ROOM_WAIT)),
+        due => Some(due),
+    }
+}
+
+/// How many transactions are open at most.
+fn max_transactions(config: &Config) -> usize {
+    let components: usize = config.streams.iter().map(|&n| usize::from(n)).sum();
+    usize::from(config.limits.pairs).saturating_mul(4).saturating_add(components * 8)
+}
 
 /// Whether a new transaction waits for its turn at the pace of Ta.
 fn turn_waits(session: &Session, gatherer: &Gatherer) -> bool {

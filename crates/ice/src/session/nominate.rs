@@ -42,7 +42,7 @@ impl Session {
     }
 
     /// The components of a stream, without allocating.
-    pub(super) fn components_of(&self, stream: usize) -> impl Iterator<Item = Component> + use<> {
+    pub(crate) fn components_of(&self, stream: usize) -> impl Iterator<Item = Component> + use<> {
         let count = self.streams.get(stream).map_or(0, |s| s.components.len());
         let stream = crate::StreamId(u16::try_from(stream).unwrap_or(u16::MAX));
         (1..=u16::try_from(count).unwrap_or(u16::MAX))

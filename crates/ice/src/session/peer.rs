@@ -1,14 +1,16 @@
 //! What the peer signals: parameters (RFC 8445 §5.3), candidates (RFC 8838 §11), their end (§14).
 
 use alloc::vec::Vec;
+use core::ops::Range;
 use core::time::Duration;
 
 use floe_stun::{RetransmissionSchedule, Time};
 
-use crate::candidate::{Candidate, Transport, is_usable};
+use crate::candidate::{Candidate, Credentials, Transport, is_usable};
 use crate::config::DEFAULT_TA;
 use crate::effects::Effects;
 use crate::error::{AddedCandidate, AgentError, IgnoredCandidate};
+use crate::event::ConnectionState;
 use crate::ids::{Component, RemoteId, StreamId};
 use crate::parameters::RemoteParameters;
 use crate::remotes::Remote;
@@ -19,25 +21,23 @@ use super::{Session, Stream};
 const MAX_TA: Duration = Duration::from_secs(1);
 
 impl Session {
-    /// The peer's parameters for one stream or all of them.
+    /// The streams that a call is about: one, or all.
+    pub(crate) fn streams_of(&self, stream: Option<StreamId>) -> Result<Range<u16>, AgentError> {
+        let Some(stream) = stream else {
+            return Ok(0..u16::try_from(self.streams.len()).unwrap_or(u16::MAX));
+        };
+        self.stream(stream).ok_or(AgentError::UnknownComponent)?;
+        Ok(stream.0..stream.0 + 1)
+    }
+
+    /// The peer's parameters for these streams. Whether they are those of this session, the agent has found out.
     pub(crate) fn set_remote_parameters(
         &mut self,
-        stream: Option<StreamId>,
+        streams: Range<u16>,
         parameters: &RemoteParameters,
         now: Time,
         fx: &mut Effects,
-    ) -> Result<(), AgentError> {
-        let streams = match stream {
-            Some(stream) => {
-                self.stream(stream).ok_or(AgentError::UnknownComponent)?;
-                stream.0..stream.0 + 1
-            }
-            None => 0..u16::try_from(self.streams.len()).unwrap_or(u16::MAX),
-        };
-        let other = |s| self.keys.peer(StreamId(s)).is_some_and(|p| p.credentials != parameters.credentials);
-        if streams.clone().any(other) {
-            return Err(AgentError::CredentialsChanged);
-        }
+    ) {
         // RFC 8839 §5.5: the larger of both values; absent means 50 ms.
         let pacing = parameters.pacing.unwrap_or(DEFAULT_TA);
         self.pacer.slow_down_to(pacing.min(MAX_TA));
@@ -48,6 +48,10 @@ impl Session {
         let patience_ends = now.saturating_add(RetransmissionSchedule::new(self.config.rto).timeout());
         let news: Vec<StreamId> =
             streams.map(StreamId).filter(|&s| !self.stream(s).is_some_and(Stream::has_peer)).collect();
+        // Whoever had waited in vain for the peer's answer to a restart has it now.
+        if self.state == ConnectionState::Failed && !news.is_empty() && !self.has_any_peer() {
+            self.state = ConnectionState::New;
+        }
         for &s in &news {
             self.keys.set_peer(s, &parameters.credentials);
             if let Some(stream) = self.stream_mut(s) {
@@ -59,7 +63,6 @@ impl Session {
         }
         self.start_checklists();
         self.replay_early(now, fx);
-        Ok(())
     }
 
     /// The candidates that came before the credentials: those of another generation go (RFC 8838 §11), the others are paired.
@@ -133,9 +136,22 @@ impl Session {
         candidate.ufrag().is_some_and(other).then_some(IgnoredCandidate::OtherGeneration)
     }
 
-    /// RFC 8838 §14.
+    /// RFC 8838 §14. After a restart, what comes before the peer's new credentials is about the session before (§13 wants the
+    /// indication to name its generation; this one did not).
     pub(crate) fn end_of_remote_candidates(&mut self, stream: StreamId) -> Result<(), AgentError> {
-        self.stream_mut(stream).ok_or(AgentError::UnknownComponent)?.remote_ended = true;
+        let follows_another = self.follows_another();
+        let state = self.stream_mut(stream).ok_or(AgentError::UnknownComponent)?;
+        state.remote_ended |= state.has_peer() || !follows_another;
         Ok(())
+    }
+
+    /// Whether candidates with this ufrag are those of this session. `None` if that is not known yet.
+    pub(crate) fn is_peers_ufrag(&self, stream: StreamId, ufrag: &str) -> Option<bool> {
+        self.keys.peer(stream).map(|p| p.credentials.ufrag() == ufrag)
+    }
+
+    /// Whether the streams have these credentials of the peer, others, or none yet.
+    pub(crate) fn has_other_peer(&self, streams: Range<u16>, credentials: &Credentials) -> bool {
+        streams.map(StreamId).filter_map(|s| self.keys.peer(s)).any(|p| p.credentials != *credentials)
     }
 }

@@ -1,7 +1,9 @@
 //! What can be asked of a session, and whether it is in order.
 
 use crate::checklist::ChecklistState;
+use crate::config::Limits;
 use crate::ids::{Component, PairId};
+use crate::keys::Keyring;
 use crate::stats::{PairInfo, PairStats};
 
 use super::Session;
@@ -41,6 +43,15 @@ impl Session {
 
     pub(crate) fn selected(&self, component: Component) -> Option<PairId> {
         self.component(component)?.selected
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.config.limits
+    }
+
+    /// The keys, when the rest is not needed any more.
+    pub(crate) fn into_keys(self) -> Keyring {
+        self.keys
     }
 
     /// Panics, in tests and fuzzers, when the session contradicts itself.

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::ops::Deref;
 use core::time::Duration;
+use std::borrow::ToOwned;
 use std::boxed::Box;
 
 use floe_stun::attributes::{
@@ -17,9 +18,9 @@ use super::heard::Heard;
 use crate::candidate::Foundation;
 use crate::message::PeerRole;
 use crate::{
-    AddedCandidate, Agent, Candidate, Component, ComponentId, Config, ConnectionState, Credentials, Datagram,
-    Event, LocalId, MAX_TRANSMIT, PairInfo, PairState, Received, RemoteParameters, Role, SocketId, StreamId,
-    Time,
+    AddedCandidate, Agent, AgentError, Candidate, Component, ComponentId, Config, ConnectionState,
+    Credentials, Datagram, Event, LocalId, MAX_TRANSMIT, PairInfo, PairState, Received, RemoteParameters,
+    Role, SocketId, StreamId, Time,
 };
 
 /// More wake-ups than this within one run are a busy loop.
@@ -84,6 +85,8 @@ pub(crate) struct Script {
     sent: Vec<Sent>,
     sockets: Vec<(SocketId, SocketAddr)>,
     asked: u64,
+    /// How often the peer has restarted.
+    peer: u8,
 }
 
 /// The agent's `n`th address for the first component.
@@ -105,6 +108,16 @@ pub(crate) fn millis(ms: u64) -> Time {
     Time::from_millis(ms)
 }
 
+/// The peer's credentials after its `n`th restart.
+pub(crate) fn peer(n: u8) -> Credentials {
+    if n == 0 {
+        return Credentials::new(PEER_UFRAG, PEER_PWD).expect("valid");
+    }
+    // One ufrag is the beginning of the next.
+    let ufrag = "peer".to_owned() + &"x".repeat(usize::from(n));
+    Credentials::new(&ufrag, &std::format!("{PEER_PWD}after{n}")).expect("valid")
+}
+
 /// What the peer signs with.
 pub(crate) fn peer_key() -> Key {
     Key::short_term(PEER_PWD)
@@ -122,7 +135,7 @@ impl Script {
         set(&mut config);
         let agent = Agent::new(config, Time::ZERO).expect("a valid configuration");
         let (now, events, sent, sockets) = (Time::ZERO, Vec::new(), Vec::new(), Vec::new());
-        Self { agent, now, events, wakeups: 0, sent, sockets, asked: 0 }
+        Self { agent, now, events, wakeups: 0, sent, sockets, asked: 0, peer: 0 }
     }
 
     /// An agent of this role with `hosts` host candidates, which knows the peer but no candidate of it.
@@ -187,9 +200,26 @@ impl Script {
     }
 
     pub(crate) fn know_peer(&mut self) {
-        let credentials = Credentials::new(PEER_UFRAG, PEER_PWD).expect("valid");
-        self.agent.set_remote_parameters(&RemoteParameters::new(credentials), self.now).expect("open");
+        self.hear(&peer(self.peer)).expect("open");
+    }
+
+    /// Credentials of the peer arrive.
+    pub(crate) fn hear(&mut self, credentials: &Credentials) -> Result<(), AgentError> {
+        let parameters = RemoteParameters::new(credentials.clone());
+        let result = self.agent.set_remote_parameters(&parameters, self.now);
         self.collect();
+        result
+    }
+
+    pub(crate) fn restart(&mut self) {
+        self.agent.restart(self.now).expect("open");
+        self.collect();
+    }
+
+    /// The peer restarts, on its own or as an answer, and its new credentials arrive.
+    pub(crate) fn peer_restarts(&mut self) {
+        self.peer += 1;
+        self.know_peer();
     }
 
     pub(crate) fn signal(&mut self, candidate: &Candidate) {
@@ -399,7 +429,7 @@ impl Script {
             role: Some(role),
             priority: Some(1_862_270_975),
             nominate: false,
-            username: Some(std::format!("{ours}:{PEER_UFRAG}")),
+            username: Some(std::format!("{ours}:{}", peer(self.peer).ufrag())),
             key: Some(Key::short_term(self.agent.local_credentials().pwd())),
             sha256: false,
             extra: None,
@@ -422,13 +452,19 @@ impl Script {
 
     /// The same, with what the agent says of it.
     pub(crate) fn try_reply(&mut self, request: &Sent, set: impl FnOnce(&mut Reply)) -> Received {
+        // With the password of the session that the request is of.
+        let names = |n: &u8| {
+            let beginning = std::format!("{}:", peer(*n).ufrag());
+            request.username.as_deref().is_some_and(|username| username.starts_with(&beginning))
+        };
+        let asked = (0..=self.peer).find(names).map(|n| Key::short_term(peer(n).pwd()));
         let mut reply = Reply {
             from: request.to,
             to: request.from,
             local_ip: false,
             mapped: Some(request.from),
             error: None,
-            key: Some(peer_key()),
+            key: asked,
             sha256: false,
             extra: None,
         };

@@ -10,6 +10,8 @@ mod nomination;
 mod reflexive;
 mod requests;
 mod responses;
+mod restart;
+mod restart_signalling;
 mod roles;
 mod trickle;
 mod triggered;
