@@ -63,6 +63,11 @@ impl Session {
             return;
         }
         match (transaction.purpose, answer.answer) {
+            // §7.2.5.1 is before §7.2.5.2.1: a conflict of roles is settled whatever way its answer takes. Through a NAT whose
+            // mapping depends on the destination it takes another one, and no other check of ours may reach the peer.
+            (Purpose::Check { nominates, .. }, Answer::Error(487)) => {
+                self.check_refused(id, 487, nominates && was_current, &transaction, now, fx);
+            }
             // §7.2.5.2.1: an answer that takes another way fails the check.
             (Purpose::Check { nominates }, _) if !answer.symmetric => {
                 self.check_failed(id, nominates && was_current, now, fx);

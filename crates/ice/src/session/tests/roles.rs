@@ -125,6 +125,28 @@ fn the_role_depends_on_what_the_refused_request_said() {
 }
 
 #[test]
+fn a_487_that_takes_another_way_settles_the_roles_all_the_same() {
+    // §7.2.5.1 is before §7.2.5.2.1. The peer's NAT may give its answers to us another port, and let no other check in.
+    let mut script = Script::controlled(1);
+    script.signal(&host(1));
+    let check = script.check();
+    script.reply(&check, |r| (r.error, r.from) = (Some(487), remote(2)));
+    assert_eq!(script.agent.role(), Role::Controlling);
+    let again = script.check();
+    assert!(again.to == remote(1) && again.is_from_controlling());
+    script.reply(&again, |r| r.from = remote(2));
+    assert_eq!(
+        script.state_of(local(1), remote(1)),
+        Some(PairState::Failed),
+        "a success has to be symmetric"
+    );
+    script.ask(|a| (a.role, a.from) = (Some(PeerRole::Controlled(0)), remote(2)));
+    let triggered = script.check();
+    script.reply(&triggered, |_| {});
+    assert_eq!(script.state_of(local(1), remote(2)), Some(PairState::Succeeded));
+}
+
+#[test]
 fn a_487_after_a_switch_on_the_other_side_is_no_second_switch() {
     let mut script = Script::controlling(1);
     script.signal(&host(1));
