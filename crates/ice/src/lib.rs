@@ -100,7 +100,7 @@
 //! `consent.rs`, `locals.rs`, `remotes.rs`. Every input ends in `session::settle`. Only `effects.rs` can emit.
 //!
 //! Imports go one way: `agent → {gather, session} → {checklist, candidate, transaction, role, consent, locals, remotes, pacer, keys,
-//! parameters} → {effects, message, stats, ids, io, event, error, config, pace, random, hash}`.
+//! parameters} → {effects, message, stats, ids, io, event, error, config, pace, random, hash, sorted}`.
 //!
 //! # Deliberate deviations
 //!
@@ -148,6 +148,7 @@ mod random;
 mod remotes;
 mod role;
 mod session;
+mod sorted;
 mod stats;
 mod transaction;
 

@@ -10,7 +10,7 @@ use crate::candidate::{
 use crate::ids::{Component, LocalId, SocketId, StreamId};
 
 /// A base: a socket and the address packets leave it from.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct BaseId(pub(crate) u16);
 
 /// What is known of a base.
@@ -28,6 +28,13 @@ pub(crate) struct Base {
     pub(crate) rank: u8,
     /// The candidate that pairs are formed with: the best signalled one with this base (RFC 8445 §6.1.2.4).
     pub(crate) representative: Option<LocalId>,
+}
+
+impl Base {
+    /// Candidates of the peer for this component are paired with it.
+    pub(crate) fn is_paired_for(&self, component: Component) -> bool {
+        self.component == component && self.representative.is_some() && !self.dead
+    }
 }
 
 /// A local candidate.
@@ -88,6 +95,11 @@ impl Locals {
 
     pub(crate) fn get(&self, id: LocalId) -> Option<&Local> {
         self.candidates.get(self.place(id))
+    }
+
+    /// Every base so far.
+    pub(crate) fn base_ids(&self) -> impl Iterator<Item = BaseId> + use<> {
+        (0..u16::try_from(self.bases.len()).unwrap_or(u16::MAX)).map(BaseId)
     }
 
     pub(crate) fn bases(&self) -> impl Iterator<Item = (BaseId, &Base)> {
@@ -278,11 +290,14 @@ impl Locals {
     fn insert(&mut self, candidate: Candidate, base: BaseId) -> Option<LocalId> {
         let b = *self.base(base)?;
         let redundant = self.candidates.iter().any(|existing| {
-            self.base(existing.base).is_some_and(|eb| {
-                eb.component == b.component
-                    && redundancy((&candidate, b.address), (&existing.candidate, eb.address), true)
-                        != Redundancy::Distinct
-            })
+            // Nearly all of them differ in this, which is quickly seen.
+            let may_be = existing.candidate.address() == candidate.address();
+            may_be
+                && self.base(existing.base).is_some_and(|eb| {
+                    eb.component == b.component
+                        && redundancy((&candidate, b.address), (&existing.candidate, eb.address), true)
+                            != Redundancy::Distinct
+                })
         });
         if redundant { None } else { self.push(candidate, base) }
     }

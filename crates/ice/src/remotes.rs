@@ -30,6 +30,11 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
+    /// Bases of this component are paired with it.
+    pub(crate) fn is_paired_for(&self, component: Component) -> bool {
+        self.signalled && self.component == component && !self.forgotten
+    }
+
     /// An authenticated check came from it: whatever was sent there before, it may be checked once more, with all
     /// retransmissions.
     pub(crate) fn heard_from(&mut self, limit: u16) {
@@ -141,6 +146,12 @@ impl Remotes {
     pub(crate) fn get_mut(&mut self, id: RemoteId) -> Option<&mut Remote> {
         let place = self.place(id);
         self.list.get_mut(place)
+    }
+
+    /// Every candidate so far, those that were taken back included.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = RemoteId> + use<> {
+        let first = self.first;
+        (0..self.list.len() as u32).map(move |place| RemoteId(first.wrapping_add(place)))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (RemoteId, &Remote)> {

@@ -1,10 +1,10 @@
 //! Forming, pruning and capping (RFC 8445 §6.1.2.2–§6.1.2.5) and adding to a running checklist (RFC 8838 §12).
 
-use crate::ids::{Component, LocalId, PairId, RemoteId};
+use crate::ids::{Component, LocalId, PairId, RemoteId, StreamId};
 use crate::locals::BaseId;
 use crate::stats::PairState;
 
-use super::{Checklists, Pair, PairFoundation};
+use super::{Checklists, Pair, PairFoundation, path_key};
 
 /// What a pair is formed of.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +65,7 @@ impl Checklists {
         });
         let Some(id) = id else { return Formed::NoRoom };
         self.tally.add(new.foundation, PairState::Frozen);
-        self.by_path.insert((new.base, new.remote), id);
+        self.by_path.insert(path_key(new.base, new.remote), id);
         self.insert_in_order(id);
         if self.started {
             self.set_state_of_new(id);
@@ -89,17 +89,15 @@ impl Checklists {
     /// longest one, so that all are reduced evenly. A pair that the peer's own check asks for has proved more than any
     /// priority says ([D]).
     fn victim(&self, new: &NewPair) -> Option<PairId> {
-        let share = (self.cap / self.lists.len().max(1)).max(1);
         let own = usize::from(new.component.stream.0);
-        let own_len = self.lists.get(own).map_or(0, |l| l.order.len());
         if self.tally.count(PairState::Failed) > 0
             && let Some(failed) = self.failed_victim(own)
         {
             return Some(failed);
         }
         // The first of the longest, so that the choice does not depend on anything but the lists.
-        let longest = self.lists.iter().map(|l| l.order.len()).max().unwrap_or(0);
-        if own_len < share && own_len < longest {
+        if self.has_less_than_its_share(own) {
+            let longest = self.longest();
             let from = self.lists.iter().position(|l| l.order.len() == longest);
             if let Some(victim) = from.and_then(|from| self.lowest(from, |p| !p.is_protected())) {
                 return Some(victim);
@@ -110,6 +108,27 @@ impl Checklists {
             return None;
         }
         self.lowest(own, |p| !p.is_protected() && worse(p))
+    }
+
+    /// False if a pair of this priority would certainly not find room, unless it is triggered. Of the thousands of pairs that a
+    /// hundred candidates on each side could make, this turns down most before anything else is looked at.
+    pub(crate) fn may_have_room(&self, stream: StreamId, priority: u64) -> bool {
+        let own = usize::from(stream.0);
+        let lowest = self.lists.get(own).and_then(|l| l.order.last()).and_then(|&id| self.pairs.get(id));
+        self.pairs.len() < self.cap
+            || lowest.is_some_and(|p| p.priority < priority)
+            || self.tally.count(PairState::Failed) > 0
+            || self.has_less_than_its_share(own)
+    }
+
+    fn has_less_than_its_share(&self, list: usize) -> bool {
+        let share = (self.cap / self.lists.len().max(1)).max(1);
+        let len = self.lists.get(list).map_or(0, |l| l.order.len());
+        len < share && len < self.longest()
+    }
+
+    fn longest(&self) -> usize {
+        self.lists.iter().map(|l| l.order.len()).max().unwrap_or(0)
     }
 
     /// A Failed pair of this list, or of any.

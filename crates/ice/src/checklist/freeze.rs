@@ -1,21 +1,19 @@
 //! Pair states: RFC 8445 §6.1.2.6 and §7.2.5.3.3, and RFC 8838 §12 for pairs that come later.
 
-use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use hashbrown::HashMap;
-
-use crate::hash::Counted;
-use crate::ids::PairId;
+use crate::ids::{ComponentId, PairId};
+use crate::sorted::Sorted;
 use crate::stats::PairState;
 
-use super::{Checklists, Pair, PairFoundation};
+use super::{Checklist, Checklists, Pair, PairFoundation};
 
 /// How many pairs are in which state, over all checklists and of each foundation: what the rules of freezing ask.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     all: [u16; STATES],
-    of: HashMap<PairFoundation, [u16; STATES], Counted>,
+    /// By the key of the foundation.
+    of: Sorted<u32, [u16; STATES]>,
 }
 
 const STATES: usize = 5;
@@ -24,18 +22,50 @@ impl Tally {
     pub(super) fn add(&mut self, foundation: PairFoundation, state: PairState) {
         let at = state as usize;
         self.all[at] += 1;
-        self.of.entry(foundation).or_insert([0; STATES])[at] += 1;
+        if let Some(counts) = self.of.get_mut(&foundation.key()) {
+            counts[at] += 1;
+        } else {
+            let mut counts = [0; STATES];
+            counts[at] = 1;
+            self.of.insert(foundation.key(), counts);
+        }
+    }
+
+    /// A pair of this foundation goes from one state to another.
+    pub(super) fn shift(&mut self, foundation: PairFoundation, from: PairState, to: PairState) {
+        self.all[from as usize] -= 1;
+        self.all[to as usize] += 1;
+        if let Some(counts) = self.of.get_mut(&foundation.key()) {
+            counts[from as usize] -= 1;
+            counts[to as usize] += 1;
+        }
     }
 
     pub(super) fn take(&mut self, foundation: PairFoundation, state: PairState) {
+        self.uncount(foundation, state);
+        if self.of.get(&foundation.key()) == Some(&[0; STATES]) {
+            self.of.remove(&foundation.key());
+        }
+    }
+
+    /// As `take`, of one of many: [`Tally::tidy`] follows.
+    pub(super) fn uncount(&mut self, foundation: PairFoundation, state: PairState) {
         let at = state as usize;
         self.all[at] -= 1;
-        if let Some(counts) = self.of.get_mut(&foundation) {
+        if let Some(counts) = self.of.get_mut(&foundation.key()) {
             counts[at] -= 1;
-            if *counts == [0; STATES] {
-                self.of.remove(&foundation);
-            }
         }
+    }
+
+    /// Forgets foundations that no pair has, and gives their memory back.
+    pub(super) fn tidy(&mut self) {
+        self.of.retain(|_, counts| *counts != [0; STATES]);
+        self.of.shrink();
+    }
+
+    /// Makes room for so many foundations more.
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.of.reserve(more);
     }
 
     /// Pairs in this state.
@@ -44,19 +74,19 @@ impl Tally {
     }
 
     fn count_of(&self, foundation: PairFoundation, state: PairState) -> u16 {
-        self.of.get(&foundation).map_or(0, |counts| counts[state as usize])
+        self.of.get(&foundation.key()).map_or(0, |counts| counts[state as usize])
     }
 
     /// §6.1.4.2, step 2: some pair of the foundation is Waiting or In-Progress, in any checklist.
     pub(super) fn is_busy(&self, foundation: PairFoundation) -> bool {
         self.of
-            .get(&foundation)
+            .get(&foundation.key())
             .is_some_and(|c| c[PairState::Waiting as usize] + c[PairState::InProgress as usize] > 0)
     }
 
     /// Only one pair has the foundation.
     fn is_alone(&self, foundation: PairFoundation) -> bool {
-        self.of.get(&foundation).is_none_or(|counts| counts.iter().sum::<u16>() <= 1)
+        self.of.get(&foundation.key()).is_none_or(|counts| counts.iter().sum::<u16>() <= 1)
     }
 }
 
@@ -69,15 +99,35 @@ impl Checklists {
         }
         self.started = true;
         for list in 0..self.lists.len() {
-            let mut column: Vec<PairId> = self.lists[list].order.clone();
-            column.sort_by_key(|&id| self.pairs.get(id).map(|p| p.component.id));
-            for id in column {
-                let Some(foundation) = self.pairs.get(id).map(|p| p.foundation) else { continue };
-                if !self.tally.is_busy(foundation) {
-                    self.set_state(id, PairState::Waiting);
-                }
+            let mut component = Some(ComponentId::FIRST);
+            while let Some(current) = component {
+                self.start_component(list, current);
+                component = self.component_after(list, current);
             }
         }
+    }
+
+    fn start_component(&mut self, list: usize, component: ComponentId) {
+        for at in 0..self.lists.get(list).map_or(0, |l| l.order.len()) {
+            let id = self.lists[list].order[at];
+            if self
+                .pairs
+                .get(id)
+                .is_some_and(|p| p.component.id == component && !self.tally.is_busy(p.foundation))
+            {
+                self.set_state(id, PairState::Waiting);
+            }
+        }
+    }
+
+    /// The lowest component above this one that a list has pairs of.
+    fn component_after(&self, list: usize, component: ComponentId) -> Option<ComponentId> {
+        let order = self.lists.get(list).map_or(&[][..], |l: &Checklist| l.order.as_slice());
+        order
+            .iter()
+            .filter_map(|&id| Some(self.pairs.get(id)?.component.id))
+            .filter(|&id| id > component)
+            .min()
     }
 
     pub(crate) fn is_started(&self) -> bool {
@@ -153,8 +203,7 @@ impl Checklists {
 
     pub(crate) fn set_state(&mut self, id: PairId, state: PairState) {
         let Some(pair) = self.pairs.get_mut(id).filter(|p| p.state != state) else { return };
-        self.tally.take(pair.foundation, pair.state);
-        self.tally.add(pair.foundation, state);
+        self.tally.shift(pair.foundation, pair.state, state);
         pair.state = state;
     }
 
@@ -172,11 +221,8 @@ impl Checklists {
         assert_eq!(recount.all, self.tally.all, "the states are counted");
         assert_eq!(recount.of.len(), self.tally.of.len(), "and no foundation is left over");
         for (_, pair) in self.pairs.iter() {
-            assert_eq!(
-                recount.of.get(&pair.foundation),
-                self.tally.of.get(&pair.foundation),
-                "for each foundation"
-            );
+            let counts = (recount.of.get(&pair.foundation.key()), self.tally.of.get(&pair.foundation.key()));
+            assert_eq!(counts.0, counts.1, "for each foundation");
         }
     }
 }

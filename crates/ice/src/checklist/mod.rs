@@ -18,11 +18,9 @@ mod tests;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use hashbrown::HashMap;
-
-use crate::hash::Counted;
 use crate::ids::{Component, PairId, RemoteId, StreamId};
 use crate::locals::BaseId;
+use crate::sorted::Sorted;
 
 use freeze::Tally;
 
@@ -45,6 +43,8 @@ pub(crate) struct Checklist {
     order: Vec<PairId>,
     /// The triggered-check queue (§6.1.4.1), first in, first out.
     triggered: VecDeque<PairId>,
+    /// How many of the pairs are valid.
+    valid: u16,
 }
 
 /// All checklists of an agent.
@@ -52,7 +52,8 @@ pub(crate) struct Checklist {
 pub(crate) struct Checklists {
     pub(crate) pairs: PairTable,
     lists: Vec<Checklist>,
-    by_path: HashMap<(BaseId, RemoteId), PairId, Counted>,
+    /// By [`path_key`].
+    by_path: Sorted<u64, PairId>,
     tally: Tally,
     /// RFC 8445 §6.1.2.5.
     cap: usize,
@@ -64,12 +65,12 @@ pub(crate) struct Checklists {
 
 impl Checklists {
     pub(crate) fn new(streams: usize, cap: u16) -> Self {
-        let list =
-            Checklist { state: ChecklistState::Running, order: Vec::new(), triggered: VecDeque::new() };
+        let (order, triggered) = (Vec::new(), VecDeque::new());
+        let list = Checklist { state: ChecklistState::Running, order, triggered, valid: 0 };
         Self {
             pairs: PairTable::default(),
             lists: alloc::vec![list; streams],
-            by_path: HashMap::with_hasher(Counted),
+            by_path: Sorted::default(),
             tally: Tally::default(),
             cap: usize::from(cap),
             turn: 0,
@@ -99,9 +100,20 @@ impl Checklists {
         self.pairs.get_mut(id)
     }
 
+    /// Makes room for pairs of a stream that are about to be formed.
+    pub(crate) fn reserve(&mut self, stream: StreamId, more: usize) {
+        let more = more.min(self.cap.saturating_sub(self.pairs.len()));
+        self.pairs.reserve(more);
+        self.by_path.reserve(more);
+        self.tally.reserve(more);
+        if let Some(list) = self.list_mut(stream) {
+            list.order.reserve_exact(more);
+        }
+    }
+
     /// The pair from this base to this remote candidate.
     pub(crate) fn find(&self, base: BaseId, remote: RemoteId) -> Option<PairId> {
-        self.by_path.get(&(base, remote)).copied()
+        self.by_path.get(&path_key(base, remote)).copied()
     }
 
     /// The pairs of a stream, highest priority first.
@@ -115,17 +127,42 @@ impl Checklists {
         self.lists.iter().flat_map(|l| l.order.iter()).filter_map(|&id| Some((id, self.pairs.get(id)?)))
     }
 
+    /// The valid pairs of a stream (§7.2.5.3.2), in the order of its checklist. Looks no further than the last of them.
+    pub(crate) fn valid(&self, stream: StreamId) -> impl Iterator<Item = (PairId, &Pair)> {
+        let count = self.list(stream).map_or(0, |l| l.valid);
+        self.in_order(stream).filter(|(_, p)| p.valid.is_some()).take(usize::from(count))
+    }
+
+    /// §7.2.5.3.2: a pair is on the valid list, or there with other findings.
+    pub(crate) fn set_valid(&mut self, id: PairId, valid: ValidPair) {
+        let Some(pair) = self.pairs.get_mut(id) else { return };
+        let stream = pair.component.stream;
+        if pair.valid.replace(valid).is_none()
+            && let Some(list) = self.list_mut(stream)
+        {
+            list.valid += 1;
+        }
+    }
+
+    /// A pair is not valid any more. True if it was.
+    pub(crate) fn clear_valid(&mut self, id: PairId) -> bool {
+        let Some(pair) = self.pairs.get_mut(id) else { return false };
+        let stream = pair.component.stream;
+        let was_valid = pair.valid.take().is_some();
+        if was_valid && let Some(list) = self.list_mut(stream) {
+            list.valid -= 1;
+        }
+        was_valid
+    }
+
     /// Takes a pair off everything.
     pub(crate) fn remove(&mut self, id: PairId) -> Option<Pair> {
+        self.clear_valid(id);
+        self.untrigger(id);
+        self.take_out_of_order(id);
         let pair = self.pairs.remove(id)?;
         self.tally.take(pair.foundation, pair.state);
-        self.by_path.remove(&(pair.base, pair.remote));
-        if let Some(list) = self.list_mut(pair.component.stream) {
-            list.order.retain(|&other| other != id);
-            if pair.queued {
-                list.triggered.retain(|&other| other != id);
-            }
-        }
+        self.by_path.remove(&path_key(pair.base, pair.remote));
         Some(pair)
     }
 
@@ -133,13 +170,13 @@ impl Checklists {
     pub(crate) fn remove_of(&mut self, component: Component, is_done: impl Fn(PairId, &Pair) -> bool) {
         let Some(list) = self.lists.get_mut(usize::from(component.stream.0)) else { return };
         let (pairs, by_path, tally) = (&mut self.pairs, &mut self.by_path, &mut self.tally);
-        let mut queue_changed = false;
+        let (mut queue_changed, valid) = (false, &mut list.valid);
         list.order.retain(|&id| {
             let done = pairs.get(id).is_some_and(|p| p.component == component && is_done(id, p));
             if done && let Some(pair) = pairs.remove(id) {
-                tally.take(pair.foundation, pair.state);
-                by_path.remove(&(pair.base, pair.remote));
+                tally.uncount(pair.foundation, pair.state);
                 queue_changed |= pair.queued;
+                *valid -= u16::from(pair.valid.is_some());
             }
             !done
         });
@@ -147,20 +184,19 @@ impl Checklists {
             list.triggered.retain(|&id| pairs.get(id).is_some());
         }
         list.order.shrink_to_fit();
+        by_path.retain(|_, &id| pairs.get(id).is_some());
+        by_path.shrink();
+        tally.tidy();
         pairs.shrink();
-        by_path.shrink_to_fit();
     }
 
     /// Another foundation and priority: the pair moves to where it belongs, whatever its state.
     pub(crate) fn change(&mut self, id: PairId, foundation: PairFoundation, priority: u64) {
+        self.take_out_of_order(id);
         let Some(pair) = self.pairs.get_mut(id) else { return };
         self.tally.take(pair.foundation, pair.state);
         self.tally.add(foundation, pair.state);
         (pair.foundation, pair.priority) = (foundation, priority);
-        let stream = pair.component.stream;
-        if let Some(list) = self.list_mut(stream) {
-            list.order.retain(|&other| other != id);
-        }
         self.insert_in_order(id);
     }
 
@@ -176,6 +212,17 @@ impl Checklists {
         let pairs = &self.pairs;
         for list in &mut self.lists {
             list.order.sort_by_key(|&id| sort_key(pairs, id));
+        }
+    }
+
+    fn take_out_of_order(&mut self, id: PairId) {
+        let Some(stream) = self.pairs.get(id).map(|p| p.component.stream) else { return };
+        let pairs = &self.pairs;
+        let Some(list) = self.lists.get_mut(usize::from(stream.0)) else { return };
+        let key = sort_key(pairs, id);
+        let first = list.order.partition_point(|&other| sort_key(pairs, other) < key);
+        if let Some(after) = list.order.iter().skip(first).position(|&other| other == id) {
+            list.order.remove(first + after);
         }
     }
 
@@ -196,6 +243,9 @@ impl Checklists {
         assert!(self.pairs.len() <= self.cap.max(1), "RFC 8445 §6.1.2.5: the cap holds");
         self.check_tally();
         for (i, list) in self.lists.iter().enumerate() {
+            let is_valid = |id: &&PairId| self.pairs.get(**id).is_some_and(|p| p.valid.is_some());
+            let valid = list.order.iter().filter(is_valid).count();
+            assert_eq!(valid, usize::from(list.valid), "the valid pairs are counted");
             for window in list.order.windows(2) {
                 let keys: Vec<_> = window.iter().map(|&id| sort_key(&self.pairs, id)).collect();
                 assert!(keys[0] <= keys[1], "a checklist is sorted");
@@ -216,6 +266,11 @@ impl Checklists {
             }
         }
     }
+}
+
+/// What a pair from this base to this remote candidate is found by.
+fn path_key(base: BaseId, remote: RemoteId) -> u64 {
+    u64::from(remote.0) << 16 | u64::from(base.0)
 }
 
 /// Ascending sort key: descending priority, then ascending component (RFC 8445 §6.1.2.3).

@@ -105,8 +105,8 @@ impl Session {
         let controlling = self.role.is_controlling();
         // §7.2.5.3.2 and §7.2.5.3.3.
         self.checklists.set_state(id, PairState::Succeeded);
+        self.checklists.set_valid(id, ValidPair { local, priority, confirmed: now });
         let Some(pair) = self.checklists.get_mut(id) else { return };
-        pair.valid = Some(ValidPair { local, priority, confirmed: now });
         pair.repeats = 0;
         // §7.2.5.3.4: the nomination is ours, or one that the peer made while our check was on its way (§7.3.1.5).
         let nominated = if controlling {
@@ -277,8 +277,8 @@ impl Session {
     /// A pair is over, valid or not. That the peer nominated it is remembered, in case that it comes back.
     pub(super) fn path_died(&mut self, id: PairId, now: Time, fx: &mut Effects) {
         self.checklists.set_state(id, PairState::Failed);
+        let was_valid = self.checklists.clear_valid(id);
         let Some(pair) = self.checklists.get_mut(id) else { return };
-        let was_valid = pair.valid.take().is_some();
         pair.nominated = false;
         pair.nominating = false;
         let component = pair.component;

@@ -257,8 +257,8 @@ impl Session {
     /// Back to Waiting, and checked as soon as Ta allows; nominated pairs are nominated again with its success.
     pub(super) fn prove_again(&mut self, id: PairId) {
         let controlled = !self.role.is_controlling();
+        self.checklists.clear_valid(id);
         let Some(pair) = self.checklists.get_mut(id) else { return };
-        pair.valid = None;
         pair.nominate_when_valid |= core::mem::take(&mut pair.nominated) && controlled;
         self.checklists.set_state(id, PairState::Waiting);
         self.checklists.trigger(id);

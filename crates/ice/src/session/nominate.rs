@@ -69,8 +69,7 @@ impl Session {
 
     /// The best pair on the valid list of a component.
     pub(super) fn best_valid(&self, component: Component) -> Option<PairId> {
-        let valid = |p: &Pair| p.component == component;
-        let candidates = self.checklists.in_order(component.stream).filter(|(_, p)| valid(p));
+        let candidates = self.checklists.valid(component.stream).filter(|(_, p)| p.component == component);
         let ranked = candidates.filter_map(|(id, p)| Some((p.valid?.priority, id)));
         // The first of equals: the order of the checklist decides.
         ranked
@@ -161,7 +160,7 @@ impl Session {
     pub(super) fn select(&mut self, component: Component, fx: &mut Effects) {
         let best = self
             .checklists
-            .in_order(component.stream)
+            .valid(component.stream)
             .filter(|(_, p)| p.component == component && p.nominated)
             .filter_map(|(id, p)| Some((p.valid?.priority, id)))
             .fold(None, |best: Option<(u64, PairId)>, new| match best {

@@ -19,14 +19,10 @@ impl Session {
         if !self.may_pair(component) {
             return;
         }
-        let remotes: Vec<RemoteId> = self
-            .remotes
-            .iter()
-            .filter(|(_, r)| r.signalled && r.component == component)
-            .map(|(id, _)| id)
-            .collect();
-        for remote in remotes {
-            self.form(base, remote, false, fx);
+        for remote in self.remotes.ids() {
+            if self.remotes.get(remote).is_some_and(|r| r.is_paired_for(component)) {
+                self.form(base, remote, false, fx);
+            }
         }
         self.start_checklists();
     }
@@ -37,14 +33,10 @@ impl Session {
         if !self.may_pair(component) {
             return;
         }
-        let bases: Vec<BaseId> = self
-            .locals
-            .bases()
-            .filter(|(_, b)| b.component == component && b.representative.is_some() && !b.dead)
-            .map(|(id, _)| id)
-            .collect();
-        for base in bases {
-            self.form(base, remote, false, fx);
+        for base in self.locals.base_ids() {
+            if self.locals.base(base).is_some_and(|b| b.is_paired_for(component)) {
+                self.form(base, remote, false, fx);
+            }
         }
         self.start_checklists();
     }
@@ -63,21 +55,24 @@ impl Session {
         triggered: bool,
         fx: &mut Effects,
     ) -> Option<PairId> {
-        let b = *self.locals.base(base)?;
-        let r = self.remotes.get(remote)?;
-        if !can_pair(b.address, r.candidate.address()) {
-            return None;
-        }
+        let (b, r) = (self.locals.base(base)?, self.remotes.get(remote)?);
         // A base that only has learned candidates stands for itself.
         let local = b.representative.or_else(|| self.any_local_of(base))?;
         let l = self.locals.get(local)?;
+        let priority = self.priority(l.candidate.priority(), r.candidate.priority());
+        if !triggered && !self.checklists.may_have_room(b.component.stream, priority) {
+            return None;
+        }
+        if !can_pair(b.address, r.candidate.address()) {
+            return None;
+        }
         let formed = self.checklists.form(&NewPair {
             component: b.component,
             base,
             local,
             remote,
             foundation: PairFoundation { local: l.foundation, remote: r.foundation },
-            priority: self.priority(l.candidate.priority(), r.candidate.priority()),
+            priority,
             triggered,
         });
         match formed {

@@ -11,9 +11,8 @@ use crate::config::DEFAULT_TA;
 use crate::effects::Effects;
 use crate::error::{AddedCandidate, AgentError, IgnoredCandidate};
 use crate::event::ConnectionState;
-use crate::ids::{Component, RemoteId, StreamId};
+use crate::ids::{Component, StreamId};
 use crate::parameters::RemoteParameters;
-use crate::remotes::Remote;
 
 use super::{Session, Stream};
 
@@ -67,12 +66,13 @@ impl Session {
 
     /// The candidates that came before the credentials: those of another generation go (RFC 8838 §11), the others are paired.
     fn pair_stream(&mut self, stream: StreamId, ufrag: &str, fx: &mut Effects) {
-        let of_stream = |r: &Remote| r.component.stream == stream;
-        let known: Vec<RemoteId> =
-            self.remotes.iter().filter(|(_, r)| of_stream(r)).map(|(id, _)| id).collect();
-        for id in known {
-            let generation = self.remotes.get(id).and_then(|r| r.candidate.ufrag());
-            if generation.is_some_and(|other| other != ufrag) {
+        let of_stream = self.remotes.iter().filter(|(_, r)| r.component.stream == stream).count();
+        self.checklists.reserve(stream, of_stream.saturating_mul(self.locals.bases().count()));
+        for id in self.remotes.ids() {
+            let Some(remote) = self.remotes.get(id).filter(|r| r.component.stream == stream) else {
+                continue;
+            };
+            if remote.candidate.ufrag().is_some_and(|other| other != ufrag) {
                 self.remotes.forget(id);
             } else {
                 self.pair_remote(id, fx);

@@ -109,7 +109,7 @@ fn what_is_in_use_is_never_discarded() {
         |l, id| l.get_mut(id).expect("the pair").nominating = true,
         |l, id| {
             let valid = ValidPair { local: LocalId(1), priority: 1, confirmed: floe_stun::Time::ZERO };
-            l.get_mut(id).expect("the pair").valid = Some(valid);
+            l.set_valid(id, valid);
         },
         |l, id| {
             l.set_state(id, PairState::Failed);
