@@ -83,6 +83,16 @@ impl<H: Hash<W>, const W: usize> Hmac<H, W> {
         state
     }
 
+    /// The HMAC of any bytes. The result is in words, most significant byte first.
+    pub(crate) fn of(&self, bytes: &[u8]) -> [u32; W] {
+        let (mut state, mut tag) = (self.inner, self.outer);
+        finish::<H, W>(&mut state, BLOCK, bytes);
+        let mut inner = [0; BLOCK];
+        put_words(&mut inner, &state);
+        finish::<H, W>(&mut tag, BLOCK, &inner[..W * 4]);
+        tag
+    }
+
     /// The HMAC of the STUN message that starts with `covered`, taken as if its length field were `length`
     /// (RFC 8489 §14.5). The result is in words, most significant byte first.
     ///
@@ -169,10 +179,10 @@ fn put_bit_length(block: &mut Block, total: usize) {
     block[BLOCK - 8..].copy_from_slice(&(total as u64 * 8).to_be_bytes());
 }
 
-/// Writes the words at the start of the block, most significant byte first.
+/// Writes the words at the start of `out`, most significant byte first.
 #[inline]
-fn put_words<const W: usize>(block: &mut Block, words: &[u32; W]) {
-    for (slot, word) in block.as_chunks_mut().0.iter_mut().zip(words) {
+pub(crate) fn put_words<const W: usize>(out: &mut [u8], words: &[u32; W]) {
+    for (slot, word) in out.as_chunks_mut().0.iter_mut().zip(words) {
         *slot = word.to_be_bytes();
     }
 }
@@ -216,6 +226,23 @@ mod tests {
         }
         for len in 0..=200 {
             compare(&bytes[..len], &bytes[..68], 88);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_hashed_as_they_are() {
+        fn reference<M: Mac + KeyInit>(key: &[u8], message: &[u8]) -> std::vec::Vec<u8> {
+            let mut mac = <M as KeyInit>::new_from_slice(key).unwrap();
+            mac.update(message);
+            mac.finalize().into_bytes().to_vec()
+        }
+        let message: std::vec::Vec<u8> = (0..=255).collect();
+        for len in 0..=256 {
+            let (key, message) = (&message[..len / 2], &message[..len]);
+            let sha1 = reference::<::hmac::Hmac<sha1::Sha1>>(key, message);
+            assert_eq!(bytes(Hmac::<Sha1, 5>::new(key).of(message)), sha1, "{len} bytes");
+            let sha256 = reference::<::hmac::Hmac<sha2::Sha256>>(key, message);
+            assert_eq!(bytes(Hmac::<Sha256, 8>::new(key).of(message)), sha256, "{len} bytes");
         }
     }
 

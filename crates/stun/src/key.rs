@@ -5,7 +5,7 @@ use core::fmt;
 use md5::Md5;
 use sha2::Digest;
 
-use crate::hmac::{Hmac, Sha1, Sha256};
+use crate::hmac::{Hmac, Sha1, Sha256, put_words};
 
 /// A key for MESSAGE-INTEGRITY and MESSAGE-INTEGRITY-SHA256.
 ///
@@ -55,6 +55,29 @@ impl Key {
     #[must_use]
     pub fn long_term_sha256(username: &str, realm: &str, password: &str) -> Self {
         Self::long_term::<sha2::Sha256>(username, realm, password)
+    }
+
+    /// HMAC-SHA1 of any bytes under this key (RFC 2104): what time-limited credentials of TURN servers are made with.
+    #[must_use]
+    pub fn hmac_sha1(&self, bytes: &[u8]) -> [u8; 20] {
+        let mut tag = [0; 20];
+        put_words(&mut tag, &self.sha1.of(bytes));
+        tag
+    }
+
+    /// HMAC-SHA256 of any bytes under this key (RFC 2104).
+    ///
+    /// ```
+    /// use floe_stun::Key;
+    ///
+    /// let tag = Key::from_bytes(b"Jefe").hmac_sha256(b"what do ya want for nothing?"); // RFC 4231 §4.3
+    /// assert_eq!(tag[..4], [0x5b, 0xdc, 0xc1, 0x46]);
+    /// ```
+    #[must_use]
+    pub fn hmac_sha256(&self, bytes: &[u8]) -> [u8; 32] {
+        let mut tag = [0; 32];
+        put_words(&mut tag, &self.sha256.of(bytes));
+        tag
     }
 
     /// RFC 8489 §9.2.2: quotes around user name and realm, and nulls at the end of all three, do not count.
