@@ -1,6 +1,7 @@
 //! Sans-IO cores of STUN and TURN.
 //!
 //! - [`Client`] has one allocation on one TURN server (RFC 8656). Its module, [`client`], says how to drive it.
+//! - [`Server`] is a TURN server for many clients. Its module, [`server`], says how to drive it.
 //! - [`BindingServer`] is a STUN server that tells a client the address it comes from (the Binding method of RFC 8489).
 //!
 //! Nothing here opens a socket, reads a clock or draws a random number: a datagram, its source and the time go in, the
@@ -43,10 +44,11 @@ extern crate std;
 pub mod client;
 mod framing;
 mod random;
-mod server;
+pub mod server;
 
 pub use client::Client;
 pub use framing::{Carrier, Frame, Framing, MAX_PADDING, MAX_PREFIX};
+pub use server::Server;
 pub use server::{
     Answer, BindingConfig, BindingServer, BindingStats, MAX_RESPONSE, RateLimit, Silence, SoftwareTooLong,
 };

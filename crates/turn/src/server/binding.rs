@@ -24,10 +24,10 @@ const FINGERPRINT_LEN: usize = 8;
 
 /// The most types that UNKNOWN-ATTRIBUTES lists. A request with more is answered with the first of them; nobody has
 /// 64 extensions, and a bound keeps the response small.
-const MAX_UNKNOWN: usize = 64;
+pub(super) const MAX_UNKNOWN: usize = 64;
 
 /// The longest SOFTWARE, in bytes: below the 127 characters of RFC 8489 §14.14, because it makes every response longer.
-const MAX_SOFTWARE: usize = 64;
+pub(super) const MAX_SOFTWARE: usize = 64;
 
 /// The comprehension-required attributes of RFC 8489. Where they mean nothing in a request without authentication they
 /// are known but unexpected, and ignored (§6.3). Those of other documents are unknown: RFC 5780 §6 wants a 420 for
@@ -220,7 +220,7 @@ impl BindingServer {
         out: &mut [u8],
     ) -> Result<usize, EncodeError> {
         let mut unknown = [AttributeType::new(0); MAX_UNKNOWN];
-        let unknown = collect_unknown(request, &mut unknown);
+        let unknown = collect_unknown(request, &KNOWN, &mut unknown);
         let (counter, response) = if unknown.is_empty() {
             let response = MessageBuilder::response(out, Class::Success, request);
             (&mut self.stats.answered, response.attribute(&XorMappedAddress(source)))
@@ -249,12 +249,13 @@ impl fmt::Debug for BindingServer {
 }
 
 /// The first unknown comprehension-required types of the request, each once.
-fn collect_unknown<'t>(
+pub(super) fn collect_unknown<'t>(
     request: &Message<'_>,
+    known: &[AttributeType],
     types: &'t mut [AttributeType; MAX_UNKNOWN],
 ) -> &'t [AttributeType] {
     let mut len = 0;
-    for kind in request.unknown_required(&KNOWN) {
+    for kind in request.unknown_required(known) {
         if types[..len].contains(&kind) {
             continue;
         }
@@ -266,7 +267,7 @@ fn collect_unknown<'t>(
 }
 
 /// Whether a unicast datagram can go to `address`.
-fn is_answerable(address: SocketAddr) -> bool {
+pub(super) fn is_answerable(address: SocketAddr) -> bool {
     let ip = address.ip();
     let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
     address.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast

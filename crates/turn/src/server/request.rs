@@ -1,0 +1,102 @@
+//! What clients send, and to whom it goes (RFC 8656 §5).
+
+use floe_stun::{Class, Message, Method, PacketKind, Time, classify};
+
+use super::authenticate::Authenticated;
+use super::binding::{Answer, Silence, is_answerable};
+use super::from_client::Received;
+use super::link::Link;
+use super::rejection::{Rejection, count};
+use super::slab::Key;
+use super::{Phase, Server};
+
+impl Server {
+    /// Handles what a client sent: a datagram, or one frame of a stream. Nothing in it makes the server panic or grow
+    /// without bound, and nothing changes before its sender is authenticated.
+    pub fn handle_datagram(&mut self, link: Link, datagram: &[u8], now: Time) -> Received {
+        self.now = self.now.max(now);
+        let received = match classify(datagram) {
+            _ if self.phase == Phase::Closed => Err(Rejection::Closed),
+            PacketKind::TurnChannel => self.on_channel_data(&link, datagram, now),
+            PacketKind::Stun => self.on_message(link, datagram, now),
+            // RFC 8656 §12: "Others: MUST be dropped".
+            _ => Err(Rejection::NotTurn),
+        };
+        received.unwrap_or_else(|why| {
+            self.fx.stats.reject(why);
+            Received::Rejected(why)
+        })
+    }
+
+    fn on_message(&mut self, link: Link, datagram: &[u8], now: Time) -> Result<Received, Rejection> {
+        let message = Message::parse(datagram).map_err(|_| Rejection::Malformed)?;
+        match (message.class(), message.method()) {
+            (Class::Indication, Method::SEND) => return self.on_send(&link, datagram, &message, now),
+            // A keep-alive (RFC 8489 §6.3.2).
+            (Class::Indication, Method::BINDING) => {}
+            (Class::Request, Method::BINDING) => self.on_binding(link, datagram, now)?,
+            (
+                Class::Request,
+                Method::ALLOCATE | Method::REFRESH | Method::CREATE_PERMISSION | Method::CHANNEL_BIND,
+            ) => self.on_request(link, message, now)?,
+            _ => return Err(Rejection::UnexpectedMessage),
+        }
+        Ok(Received::Handled)
+    }
+
+    /// Binding asks for no credentials.
+    fn on_binding(&mut self, link: Link, datagram: &[u8], now: Time) -> Result<(), Rejection> {
+        let Self { binding, fx, .. } = self;
+        let mut silence = None;
+        let sent = fx.send(link, |out| match binding.handle(datagram, link.client, now, out)? {
+            Answer::Respond(len) => Ok(len),
+            Answer::Silent(why) => {
+                silence = Some(why);
+                Ok(0)
+            }
+        });
+        match silence {
+            None => sent.inspect(|()| count(&mut fx.stats.bindings)),
+            Some(Silence::RateLimited) => Err(Rejection::RateLimited),
+            Some(_) => Err(Rejection::UnanswerableSource),
+        }
+    }
+
+    /// The requests that need credentials.
+    fn on_request(&mut self, link: Link, request: Message<'_>, now: Time) -> Result<(), Rejection> {
+        if !is_answerable(link.mapped()) {
+            return Err(Rejection::UnanswerableSource);
+        }
+        let auth = match self.authenticate(request, link, now) {
+            Ok(auth) => auth,
+            Err(refused) => return Err(self.refuse_stranger(&request, link, refused, now)),
+        };
+        // An allocation whose time is over is gone, even if its timer is late.
+        if let Some(key) = self.allocations.on(&link) {
+            self.expire_relays(key, now);
+        }
+        self.on_authenticated(&auth, now).inspect_err(|why| self.refuse(&auth.reply, &request, *why, now))
+    }
+
+    fn on_authenticated(&mut self, auth: &Authenticated<'_>, now: Time) -> Result<(), Rejection> {
+        // RFC 8489 §6.3.1: known to the authenticated only.
+        if auth.request.unknown_required(self.known()).next().is_some() {
+            return Err(Rejection::UnknownAttribute);
+        }
+        match auth.request.method() {
+            Method::ALLOCATE => self.on_allocate(auth, now),
+            Method::REFRESH => self.on_refresh(auth, now),
+            Method::CREATE_PERMISSION => self.on_create_permission(auth, now),
+            _ => self.on_channel_bind(auth, now),
+        }
+    }
+
+    /// The allocation that a request other than Allocate is about: "if the 5-tuple does not identify an existing
+    /// allocation", 437; if it is another user's, 441.
+    pub(super) fn allocation_of(&self, auth: &Authenticated<'_>, now: Time) -> Result<Key, Rejection> {
+        let key = self.allocations.on(&auth.link).ok_or(Rejection::AllocationMismatch)?;
+        let allocation = self.allocations.get(key).filter(|allocation| allocation.is_live(now));
+        let allocation = allocation.ok_or(Rejection::AllocationMismatch)?;
+        if allocation.user == auth.user.name { Ok(key) } else { Err(Rejection::WrongCredentials) }
+    }
+}

@@ -1,0 +1,10 @@
+//! The server against clients and drivers of a few lines.
+
+mod allocate;
+mod authentication;
+mod client;
+mod data;
+mod driver;
+mod peers;
+mod refresh;
+mod world;
