@@ -9,6 +9,7 @@ mod interfaces;
 mod keepalive;
 mod pacing;
 mod properties;
+mod restart;
 mod servers;
 
 use alloc::vec::Vec;
