@@ -40,15 +40,13 @@ pub fn check(scene: &Scene, rules: Rules) {
     for [own, other] in [scene.peers, [scene.peers[1], scene.peers[0]]] {
         let sent = packets(scene, own, true);
         let got = packets(scene, own, false);
-        let keys =
-            [own, other].map(|peer| Key::short_term(scene.net[peer].agent().local_credentials().pwd()));
-        let ufrags = [other, own].map(|peer| scene.net[peer].agent().local_credentials().ufrag().to_owned());
+        let sessions = [own, other].map(|peer| Sessions::of(scene, peer));
         for packet in &sent {
             assert!(packet.message.has_fingerprint(), "every message has a FINGERPRINT");
             match packet.message.class() {
-                Class::Request if packet.message.has_integrity() => check_request(packet, &keys[1], &ufrags),
+                Class::Request if packet.message.has_integrity() => check_request(packet, &sessions),
                 Class::Request => check_server_request(packet),
-                Class::Success | Class::Error => check_answer(packet, &keys[0], &got),
+                Class::Success | Class::Error => check_answer(packet, &sessions[0], &got),
                 Class::Indication => {
                     assert!(!packet.message.has_integrity(), "a keepalive has only a FINGERPRINT");
                 }
@@ -77,11 +75,34 @@ fn packets(scene: &Scene, peer: Handle<IcePeer>, sent: bool) -> Vec<Packet<'_>> 
     .collect()
 }
 
-/// RFC 8445 §7.1, §7.2.2.
-fn check_request(packet: &Packet<'_>, key: &Key, [remote, local]: &[String; 2]) {
-    let message = packet.message.verify(key).expect("a check is signed with the peer's password");
+/// What a peer was called, and signed with, in each of its sessions.
+struct Sessions(Vec<(String, Key)>);
+
+impl Sessions {
+    fn of(scene: &Scene, peer: Handle<IcePeer>) -> Self {
+        let all = scene.net[peer].sessions().iter();
+        Self(all.map(|c| (c.ufrag().to_owned(), Key::short_term(c.pwd()))).collect())
+    }
+
+    /// The key that goes with an ufrag.
+    fn key(&self, ufrag: &str) -> &Key {
+        let session = self.0.iter().find(|(known, _)| known == ufrag);
+        &session.expect("the ufrag is one of the peer's").1
+    }
+}
+
+/// The USERNAME of a check: whom it is for, and from whom.
+fn names(message: &Message<'_>) -> (String, String) {
     let username = message.get::<Username<'_>>().expect("readable").expect("a check has a USERNAME");
-    assert_eq!(username.as_bytes(), format!("{remote}:{local}").as_bytes());
+    let (to, from) = username.as_str().expect("text").split_once(':').expect("two ufrags");
+    (to.to_owned(), from.to_owned())
+}
+
+/// RFC 8445 §7.1, §7.2.2.
+fn check_request(packet: &Packet<'_>, [own, other]: &[Sessions; 2]) {
+    let (to, from) = names(&packet.message);
+    let message = packet.message.verify(other.key(&to)).expect("a check is signed with the peer's password");
+    own.key(&from);
     let priority = message.get::<Priority>().expect("readable").expect("a check has a PRIORITY");
     assert_eq!(priority.0 >> 24, 110, "it is that of a peer-reflexive candidate");
     let controlling = message.get::<IceControlling>().expect("readable").is_some();
@@ -98,13 +119,14 @@ fn check_server_request(packet: &Packet<'_>) {
 }
 
 /// RFC 8445 §7.3.1.2: answers a request that came, to where it came from, with what we saw.
-fn check_answer(packet: &Packet<'_>, key: &Key, got: &[Packet<'_>]) {
+fn check_answer(packet: &Packet<'_>, own: &Sessions, got: &[Packet<'_>]) {
     let id = packet.message.transaction_id();
-    packet.message.verify(key).expect("an answer is signed with our password");
     assert!(packet.message.get::<Username<'_>>().expect("readable").is_none(), "answers have no USERNAME");
     let request =
         got.iter().find(|r| r.message.transaction_id() == id && r.message.class() == Class::Request);
     let request = request.expect("an answer needs a request");
+    let (to, _) = names(&request.message);
+    packet.message.verify(own.key(&to)).expect("an answer is signed with the password that was asked for");
     assert_eq!((packet.source, packet.destination), (request.destination, request.source));
     if packet.message.class() == Class::Success {
         let mapped =

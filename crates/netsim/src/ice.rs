@@ -84,6 +84,10 @@ pub struct IcePeer {
     /// Gathering is to begin with the interfaces that the host has then.
     gather: bool,
     own_sockets: bool,
+    /// What it opened sockets for by itself.
+    opened: Vec<(Component, IpAddr)>,
+    /// The credentials of every session, the latest last.
+    sessions: Vec<Credentials>,
     signals: VecDeque<String>,
     outgoing: VecDeque<(Transmit, Vec<u8>)>,
     /// Look-ups that are on their way: when they are answered, and with what.
@@ -116,13 +120,16 @@ impl IcePeer {
                 (1..=count).filter_map(ComponentId::new).map(move |id| Component::new(stream, id))
             })
             .collect();
+        let agent = Agent::new(config, now)?;
         Ok(Self {
-            agent: AgentBox(Agent::new(config, now)?),
+            sessions: vec![agent.local_credentials().clone()],
+            agent: AgentBox(agent),
             components,
             signalling: Signalling::default(),
             peer: None,
             gather: false,
             own_sockets: false,
+            opened: Vec::new(),
             signals: VecDeque::new(),
             outgoing: VecDeque::new(),
             lookups: Vec::new(),
@@ -152,6 +159,19 @@ impl IcePeer {
         if self.signalling == Signalling::Trickle {
             self.signal_credentials();
         }
+    }
+
+    /// Restarts ICE (RFC 8445 §9), with the addresses that the host has now. It tells its peer as at the beginning. When the peer
+    /// restarts, it does the same by itself.
+    pub fn restart(&mut self, now: Time) {
+        // The one fault is to restart what is closed, which has no effect.
+        let _ = self.agent.0.restart(now);
+    }
+
+    /// The credentials of all its sessions, oldest first: each restart begins a new one.
+    #[must_use]
+    pub fn sessions(&self) -> &[Credentials] {
+        &self.sessions
     }
 
     /// The agent.
@@ -230,39 +250,53 @@ impl IcePeer {
         self.signals.push_back(format!("credentials {} {}", credentials.ufrag(), credentials.pwd()));
     }
 
-    /// Tells the peer a candidate.
+    /// Tells the peer a candidate of the current session (RFC 8838 §9).
     pub fn signal_candidate(&mut self, stream: StreamId, candidate: &Candidate) {
-        self.signals.push_back(format!("candidate {} {candidate}", stream.0));
+        let ufrag = self.agent.0.local_credentials().ufrag();
+        self.signals.push_back(format!("candidate {} {candidate} ufrag {ufrag}", stream.0));
     }
 
-    /// Tells the peer that all candidates of all streams were signalled.
+    /// Tells the peer that all candidates of all streams of the current session were signalled (RFC 8838 §13).
     pub fn signal_end_of_candidates(&mut self) {
+        let ufrag = self.agent.0.local_credentials().ufrag();
         for component in self.components.iter().filter(|component| component.id == ComponentId::FIRST) {
-            self.signals.push_back(format!("end-of-candidates {}", component.stream.0));
+            self.signals.push_back(format!("end-of-candidates {} {ufrag}", component.stream.0));
         }
     }
 
     fn signal_everything(&mut self) {
         self.signal_credentials();
-        let lines: Vec<_> = self
-            .agent
-            .0
-            .local_candidates()
-            .map(|(_, stream, c)| format!("candidate {} {c}", stream.0))
-            .collect();
-        self.signals.extend(lines);
+        let all: Vec<_> = self.agent.0.local_candidates().map(|(_, s, c)| (s, c.clone())).collect();
+        for (stream, candidate) in &all {
+            self.signal_candidate(*stream, candidate);
+        }
         self.signal_end_of_candidates();
     }
 
+    /// Until there are no more, or there is something to do first.
     fn take_events(&mut self, now: Time) {
-        while let Some(event) = self.agent.0.poll_event() {
+        while !self.gather
+            && let Some(event) = self.agent.0.poll_event()
+        {
             self.events.push((now, event));
             match (event, self.signalling) {
                 (Event::LocalCandidate(id), Signalling::Trickle) => {
                     let agent = &self.agent.0;
                     let (candidate, component) = (agent.local_candidate(id), agent.local_component(id));
-                    if let (Some(candidate), Some(component)) = (candidate, component) {
-                        self.signals.push_back(format!("candidate {} {candidate}", component.stream.0));
+                    if let (Some(candidate), Some(component)) = (candidate.cloned(), component) {
+                        self.signal_candidate(component.stream, &candidate);
+                    }
+                }
+                (Event::Restarted(_), signalling) => {
+                    let credentials = self.agent.0.local_credentials();
+                    // Of several restarts at once only the last one's can be signalled.
+                    if self.sessions.last() != Some(credentials) {
+                        self.sessions.push(credentials.clone());
+                    }
+                    // Before candidates of addresses that are gone are signalled.
+                    self.gather = true;
+                    if signalling == Signalling::Trickle {
+                        self.signal_credentials();
                     }
                 }
                 (Event::GatheringStateChanged(GatheringState::Complete), Signalling::Trickle) => {
@@ -293,7 +327,7 @@ impl IcePeer {
                 // What becomes of it is the agent's to say, in its counters.
                 Some(agent.add_remote_candidate(stream, &candidate, now).map(|_| ()))
             }
-            "end-of-candidates" => Some(agent.end_of_remote_candidates(stream, now)),
+            "end-of-candidates" => Some(agent.end_of_remote_candidates_of(stream, rest, now)),
             _ => None,
         }
     }
@@ -302,8 +336,13 @@ impl IcePeer {
         let addresses: Vec<_> = host.addresses().collect();
         for &component in &self.components {
             for &ip in &addresses {
+                // Those from before a restart stay.
+                if self.opened.contains(&(component, ip)) {
+                    continue;
+                }
                 // A new port of an address that was just listed: it can be opened.
                 if let Ok((socket, local)) = host.open(ip, 0) {
+                    self.opened.push((component, ip));
                     self.agent.0.add_host(
                         component,
                         floe_ice::SocketId(socket.number().into()),
@@ -414,19 +453,25 @@ impl Endpoint for IcePeer {
     }
 
     fn poll_host(&mut self, host: &mut Host<'_>, now: Time) {
-        if std::mem::take(&mut self.gather) {
-            // The only faults are to gather twice and to gather when closed; neither has any effect.
-            let _ = match self.own_sockets {
-                false => self.agent.0.gather(&interface_addresses(host), now),
-                true => self.add_own_sockets(host, now),
-            };
+        // What the agent says may be that it wants to gather anew.
+        loop {
+            if std::mem::take(&mut self.gather) {
+                // The only faults are to gather twice and to gather when closed; neither has any effect.
+                let _ = match self.own_sockets {
+                    false => self.agent.0.gather(&interface_addresses(host), now),
+                    true => self.add_own_sockets(host, now),
+                };
+            }
+            // An answer may cause the next command.
+            while let Some(command) = self.agent.0.poll_command() {
+                self.execute(command, host, now);
+                self.answer_lookups(now);
+            }
+            self.take_events(now);
+            if !self.gather {
+                return;
+            }
         }
-        // An answer may cause the next command.
-        while let Some(command) = self.agent.0.poll_command() {
-            self.execute(command, host, now);
-            self.answer_lookups(now);
-        }
-        self.take_events(now);
     }
 
     fn poll_transmit(&mut self, out: &mut [u8]) -> Option<Transmit> {

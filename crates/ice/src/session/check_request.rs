@@ -55,10 +55,7 @@ impl Session {
         // no check to trigger; what it says of roles and nominations concerns another session of the peer.
         if !self.is_from_peer(component, sender) {
             self.remember_and_answer(request, Verdict::Success, now, fx);
-            // It may be the one that the peer's next credentials, on their way, belong to.
-            if !self.heard_peer && self.follows_another() {
-                self.keep_early(request, sender, fx);
-            }
+            self.keep_for_other_peer(request, sender, fx);
             return;
         }
         self.heard_peer = true;
@@ -80,6 +77,14 @@ impl Session {
     fn keep_early(&mut self, request: &CheckRequest, sender: &[u8], fx: &mut Effects) {
         if !self.early.keep(*request, sender, self.config.limits.early_checks) {
             fx.counters.reject(Rejection::LimitReached);
+        }
+    }
+
+    /// A check that names another ufrag of the peer than we know may be the one that its next credentials, on their way, belong to:
+    /// after a restart, until the peer has shown that it means these.
+    fn keep_for_other_peer(&mut self, request: &CheckRequest, sender: &[u8], fx: &mut Effects) {
+        if !self.heard_peer && self.follows_another() {
+            self.keep_early(request, sender, fx);
         }
     }
 
@@ -107,6 +112,7 @@ impl Session {
         for (request, sender) in self.early.take(ready) {
             let Some(component) = self.locals.base(request.base).map(|b| b.component) else { continue };
             if !self.is_from_peer(component, &sender) {
+                self.keep_for_other_peer(&request, &sender, fx);
                 continue;
             }
             self.heard_peer = true;

@@ -47,6 +47,7 @@ impl IcePeer {
                 }
                 None => write!(out, "selected a pair ({reason})"),
             },
+            Event::Restarted(cause) => write!(out, "restarted ({cause})"),
             Event::RoleChanged(role) => write!(out, "role {role}"),
             Event::ConsentLost { loss, .. } => write!(out, "consent lost: {loss:?}"),
             Event::PathChanged(_) => return false,

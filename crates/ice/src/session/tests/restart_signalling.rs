@@ -140,6 +140,25 @@ fn a_check_before_the_right_answer_is_acted_on_with_it() {
 }
 
 #[test]
+fn a_nomination_before_both_answers_is_kept_for_the_right_one() {
+    let mut script = Script::connected(Role::Controlled, |_| {});
+    script.restart();
+    script.restart();
+    let ask = script.new_ask(|a| {
+        let ours = a.username.as_deref().and_then(|u| u.split(':').next()).map(ToString::to_string);
+        a.username = Some(std::format!("{}:{}", ours.expect("ours"), peer(2).ufrag()));
+        (a.from, a.nominate) = (remote(7), true);
+    });
+    let _ = script.send_ask(&ask);
+    script.peer_restarts();
+    assert!(script.requests().is_empty(), "it is not from this one");
+    script.peer_restarts();
+    let triggered = script.check();
+    script.reply(&triggered, |_| {});
+    assert_eq!(script.selected(), Some((local(1), remote(7))));
+}
+
+#[test]
 fn checks_of_the_new_session_may_come_before_its_credentials() {
     let mut script = Script::connected(Role::Controlled, |_| {});
     script.restart();
