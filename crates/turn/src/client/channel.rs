@@ -242,3 +242,31 @@ impl Channels {
 fn place(number: ChannelNumber) -> Option<usize> {
     number.0.checked_sub(ChannelNumber::MIN.0).map(usize::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn all_numbers_can_be_bound_and_no_more() {
+        let mut channels = Channels::new(u16::MAX);
+        let peer = |port| SocketAddr::from(([198, 51, 100, 7], port));
+        let now = Time::from_secs(1000);
+        for port in 1..=4096 {
+            channels.want(peer(port), now).unwrap();
+        }
+        assert_eq!(channels.want(peer(4097), now), Err(ClientError::NoFreeChannel));
+        assert_eq!(channels.want(peer(4096), now), Ok(()), "it has one");
+        let numbers: BTreeSet<u16> =
+            core::iter::from_fn(|| channels.next_request(now)).map(|number| number.0).collect();
+        assert!(numbers.into_iter().eq(0x4000..=0x4FFF));
+        assert!(channels.bind(ChannelNumber::MAX, now, now));
+        assert_eq!(channels.bound(peer(4096)), Some(ChannelNumber::MAX));
+        assert_eq!(channels.peer(ChannelNumber::MAX, now), Some(peer(4096)));
+        assert_eq!(channels.peer(ChannelNumber(0x5000), now), None);
+        assert_eq!(channels.peer(ChannelNumber(0x3FFF), now), None);
+        channels.check_invariants();
+    }
+}

@@ -2,8 +2,11 @@
 
 mod allocate;
 mod challenge;
+mod channel;
 mod data;
 mod integrity;
+mod mobility;
+mod permission;
 mod refresh;
 mod scene;
 

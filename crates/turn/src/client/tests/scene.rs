@@ -156,6 +156,24 @@ impl Scene {
         self.sleep_until(self.now + core::time::Duration::from_secs(secs));
     }
 
+    /// Answers every request but those of the method `lost`, second by second. Returns what was not answered.
+    pub(super) fn live_until(&mut self, until: u64, lost: Option<Method>) -> Vec<Vec<u8>> {
+        let mut unanswered = Vec::new();
+        while self.now < Time::from_secs(until) {
+            self.pass(1);
+            for request in self.packets() {
+                if Some(parse(&request).method()) == lost {
+                    unanswered.push(request);
+                    continue;
+                }
+                let answer = self.success(&request, &|builder| builder.attribute(&Lifetime(600)));
+                // The request may be there twice, half a second apart.
+                let _ = self.hear(&answer);
+            }
+        }
+        unanswered
+    }
+
     fn tick(&mut self) {
         self.client.handle_timeout(self.now);
         assert!(self.client.poll_timeout().is_none_or(|at| at > self.now), "a busy loop");
