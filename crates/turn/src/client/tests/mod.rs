@@ -7,6 +7,7 @@ mod data;
 mod integrity;
 mod mobility;
 mod permission;
+mod properties;
 mod refresh;
 mod scene;
 

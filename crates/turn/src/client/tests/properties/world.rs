@@ -1,0 +1,357 @@
+//! A client, a server, and the packets between them; and what is checked after each step.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::vec::Vec;
+
+use floe_stun::attributes::{ChannelNumber, XorPeerAddress};
+use floe_stun::{Method, Time};
+
+use super::super::super::{Client, Config, Event, Failure, MAX_TRANSMIT, Received};
+use super::super::scene::{SERVER, addr, has, parse};
+use super::super::{millis, secs};
+use super::server::{Server, channel_data, data_from};
+
+/// Most packets that are under way. What comes on top is lost.
+const CAPACITY: usize = 40;
+
+#[derive(Clone, Debug)]
+pub(super) enum Op {
+    /// Everything arrives, and every answer to it.
+    Flush,
+    ToServer(u8),
+    ToClient(u8),
+    RepeatToServer(u8),
+    RepeatToClient(u8),
+    LoseToServer(u8),
+    LoseToClient(u8),
+    /// Flips a bit of the next packet to the client.
+    Tamper(u8, u16),
+    Millis(u32),
+    Secs(u32),
+    /// The driver comes too late.
+    OversleepSecs(u32),
+    Permit(u8),
+    Forbid(u8),
+    Bind(u8),
+    Unbind(u8),
+    RecordSent(u8),
+    PeerData(u8),
+    /// Data that the server would not send.
+    BogusData(u8, u16),
+    Garbage(Vec<u8>),
+    NewNonce,
+    RestartServer,
+    Mood(u16),
+    Allocate,
+    Moved,
+    Disconnected,
+    Close,
+}
+
+/// When a number and a peer were last asked to be bound to each other.
+type Binding = (ChannelNumber, SocketAddr, Time);
+
+pub(super) struct World {
+    client: Client,
+    server: Server,
+    now: Time,
+    to_server: Vec<Vec<u8>>,
+    to_client: Vec<Vec<u8>>,
+    /// The peers that the application has asked for and not heard of the end of.
+    wished: BTreeSet<IpAddr>,
+    /// The peers that the server was asked to let through.
+    asked: BTreeSet<IpAddr>,
+    bindings: Vec<Binding>,
+    channels: BTreeMap<SocketAddr, ChannelNumber>,
+    moving: bool,
+    closed: bool,
+    /// Everything that came out.
+    pub(super) log: Vec<Vec<u8>>,
+}
+
+fn peer(n: u8) -> SocketAddr {
+    // Three addresses with two ports each.
+    SocketAddr::from(([198, 51, 100, 1 + n % 3], 5000 + u16::from(n)))
+}
+
+impl World {
+    pub(super) fn new(config: Config) -> Self {
+        Self {
+            client: Client::new(config).unwrap(),
+            server: Server::new(),
+            now: secs(1000),
+            to_server: Vec::new(),
+            to_client: Vec::new(),
+            wished: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            bindings: Vec::new(),
+            channels: BTreeMap::new(),
+            moving: false,
+            closed: false,
+            log: Vec::new(),
+        }
+    }
+
+    pub(super) fn run(&mut self, op: &Op) {
+        match op {
+            Op::Flush => self.flush(),
+            Op::ToServer(at) => self.serve(*at, true),
+            Op::RepeatToServer(at) => self.serve(*at, false),
+            Op::LoseToServer(at) => drop(take(&mut self.to_server, *at)),
+            Op::ToClient(at) => {
+                if let Some(packet) = take(&mut self.to_client, *at) {
+                    self.hear(&packet);
+                }
+            }
+            Op::RepeatToClient(at) => {
+                if let Some(packet) = pick(&self.to_client, *at).cloned() {
+                    self.hear(&packet);
+                }
+            }
+            Op::LoseToClient(at) => drop(take(&mut self.to_client, *at)),
+            Op::Tamper(at, bit) => {
+                if let Some(mut packet) = pick(&self.to_client, *at).cloned() {
+                    let bit = usize::from(*bit) % (packet.len() * 8);
+                    packet[bit / 8] ^= 1 << (bit % 8);
+                    self.hear(&packet);
+                }
+            }
+            Op::Garbage(bytes) => self.hear(bytes),
+            Op::PeerData(n) => self.to_client.extend(self.server.relay(peer(*n), self.now)),
+            Op::BogusData(n, channel) => {
+                self.to_client.push(data_from(peer(*n)));
+                self.to_client.push(channel_data(*channel % 8));
+            }
+            Op::NewNonce => self.server.new_nonce(),
+            Op::RestartServer => self.server.restart(),
+            Op::Mood(code) => self.server.mood = *code,
+            other => self.call(other),
+        }
+        self.check();
+    }
+
+    /// What the application does.
+    fn call(&mut self, op: &Op) {
+        match op {
+            Op::Millis(ms) => self.sleep(millis(u64::from(*ms))),
+            Op::Secs(s) => self.sleep(millis(u64::from(*s) * 1_000)),
+            Op::OversleepSecs(s) => {
+                self.now += millis(u64::from(*s) * 1_000);
+                self.tick();
+            }
+            Op::Permit(n) => {
+                if self.client.permit(peer(*n).ip(), self.now).is_ok() {
+                    self.wished.insert(peer(*n).ip());
+                }
+            }
+            Op::Forbid(n) => {
+                self.client.forbid(peer(*n).ip(), self.now);
+                self.wished.remove(&peer(*n).ip());
+            }
+            Op::Bind(n) => {
+                // A permission is asked for even where there is no channel.
+                let before = self.client.bind(peer(*n), self.now);
+                if before.is_ok() || before == Err(super::super::super::ClientError::NoFreeChannel) {
+                    self.wished.insert(peer(*n).ip());
+                }
+            }
+            Op::Unbind(n) => self.client.unbind(peer(*n), self.now),
+            Op::RecordSent(n) => self.client.record_sent(peer(*n), self.now),
+            Op::Allocate => drop(self.client.allocate(self.now)),
+            Op::Moved => {
+                self.client.moved(self.now);
+                self.moving = self.client.allocation().is_some();
+            }
+            Op::Disconnected => self.client.disconnected(self.now),
+            Op::Close => self.client.close(self.now),
+            _ => {}
+        }
+    }
+
+    fn sleep(&mut self, time: core::time::Duration) {
+        let until = self.now + time;
+        while let Some(at) = self.client.poll_timeout().filter(|&at| at <= until) {
+            self.now = self.now.max(at);
+            self.tick();
+        }
+        self.now = until;
+    }
+
+    fn tick(&mut self) {
+        self.client.handle_timeout(self.now);
+        assert!(self.client.poll_timeout().is_none_or(|at| at > self.now), "a busy loop");
+        self.check();
+    }
+
+    fn flush(&mut self) {
+        while !self.to_server.is_empty() || !self.to_client.is_empty() {
+            if self.to_server.is_empty() {
+                let packet = self.to_client.remove(0);
+                self.hear(&packet);
+                self.check();
+            } else {
+                self.serve(0, true);
+            }
+        }
+    }
+
+    fn serve(&mut self, at: u8, once: bool) {
+        let packet = if once { take(&mut self.to_server, at) } else { pick(&self.to_server, at).cloned() };
+        if let Some(answer) = packet.and_then(|packet| self.server.handle(&packet, self.now)) {
+            self.to_client.push(answer);
+        }
+    }
+
+    fn hear(&mut self, packet: &[u8]) {
+        match self.client.handle_datagram(addr(SERVER), packet, self.now) {
+            Received::Data { peer, payload } => {
+                assert!(self.wished.contains(&peer.ip()), "data of a peer that nobody permitted");
+                assert!(self.asked.contains(&peer.ip()), "data of a peer that nobody asked for");
+                assert!(payload.start <= payload.end && payload.end <= packet.len());
+            }
+            Received::Icmp { peer, .. } => assert!(self.wished.contains(&peer.ip())),
+            Received::Turn | Received::Rejected(_) => {}
+        }
+    }
+
+    /// Polls everything and looks at it.
+    fn check(&mut self) {
+        self.client.check_invariants();
+        self.see_events();
+        self.see_packets();
+        for n in 0..6 {
+            if let Some(path) = self.client.relay_path(peer(n)) {
+                assert!(self.wished.contains(&peer(n).ip()), "a path without permission");
+                assert!(!self.moving, "a path while moving");
+                assert_eq!(path.channel_number(), self.channels.get(&peer(n)).copied());
+            }
+        }
+        for queue in [&mut self.to_server, &mut self.to_client] {
+            let surplus = queue.len().saturating_sub(CAPACITY);
+            queue.drain(..surplus);
+        }
+    }
+
+    fn see_packets(&mut self) {
+        let mut out = [0; MAX_TRANSMIT];
+        let mut count = 0;
+        while let Some(len) = self.client.poll_transmit(&mut out) {
+            count += 1;
+            assert!(count <= 70, "no more than ten requests, seven times each");
+            let packet = out[..len].to_vec();
+            let method = parse(&packet).method();
+            assert!(
+                !self.moving || method == Method::REFRESH,
+                "{method} before the server knows our address"
+            );
+            let peers = parse(&packet).get_all::<XorPeerAddress>().map(|peer| peer.unwrap().0.ip());
+            self.asked.extend(peers);
+            if method == Method::CHANNEL_BIND {
+                self.see_bind(&packet);
+            }
+            self.log.push(packet.clone());
+            self.to_server.push(packet);
+        }
+    }
+
+    /// RFC 8656 §12: five minutes after the end, neither number nor peer may be bound differently.
+    fn see_bind(&mut self, packet: &[u8]) {
+        let (number, peer) =
+            (has::<ChannelNumber>(packet).unwrap(), has::<XorPeerAddress>(packet).unwrap().0);
+        assert!(number.is_bindable());
+        for (other_number, other_peer, at) in &self.bindings {
+            if (*other_number == number) != (*other_peer == peer) {
+                assert!(self.now - *at >= millis(900_000), "{number:?} and {peer} are bound differently");
+            }
+        }
+        self.bindings.retain(|(known, _, _)| *known != number);
+        self.bindings.push((number, peer, self.now));
+    }
+
+    fn see_events(&mut self) {
+        while let Some(event) = self.client.poll_event() {
+            assert!(!self.closed, "{event:?} after the end");
+            self.log.push(std::format!("{event:?}").into_bytes());
+            match event {
+                Event::PermissionFailed { peer, .. } | Event::PermissionLapsed { peer } => {
+                    self.wished.remove(&peer);
+                }
+                Event::ChannelBound { peer, channel } => drop(self.channels.insert(peer, channel)),
+                Event::ChannelFailed { peer, .. } | Event::ChannelLapsed { peer } => {
+                    self.channels.remove(&peer);
+                }
+                Event::Lost { reason, .. } => {
+                    self.moving = false;
+                    self.bindings.clear();
+                    self.channels.clear();
+                    if reason != Failure::OutOfSync {
+                        self.wished.clear();
+                    }
+                }
+                Event::Moved => self.moving = false,
+                Event::NeedNewPort => {
+                    self.server.new_port();
+                    self.client.new_port(self.now).unwrap();
+                }
+                Event::Closed => self.closed = true,
+                Event::Allocated(_) => self.bindings.clear(),
+                Event::PermissionCreated { peer } => assert!(self.wished.contains(&peer)),
+                Event::AlternateServer(_) | Event::Failed { .. } => {}
+            }
+        }
+        if !self.client.is_closed() && self.client.allocation().is_none() {
+            self.moving = false;
+        }
+    }
+
+    /// Lets time pass with a server whose packets arrive when `arrives` says so, and an application that wants channels to `peers` and does not give up. Returns for how many seconds it had them.
+    pub(super) fn live(&mut self, time: u32, mut arrives: impl FnMut() -> bool, peers: [u8; 2]) -> u32 {
+        let mut worked = 0;
+        for _ in 0..time {
+            self.run(&Op::Allocate);
+            for peer in peers {
+                self.run(&Op::Bind(peer));
+            }
+            for _ in 0..50 {
+                self.sleep(millis(20));
+                self.check();
+                for packet in core::mem::take(&mut self.to_server) {
+                    let answer = arrives().then(|| self.server.handle(&packet, self.now)).flatten();
+                    if let Some(answer) = answer.filter(|_| arrives()) {
+                        self.hear(&answer);
+                        self.check();
+                    }
+                }
+            }
+            worked += u32::from(peers.iter().all(|&peer| self.has_channel(peer)));
+        }
+        worked
+    }
+
+    fn has_channel(&self, n: u8) -> bool {
+        self.client.relay_path(peer(n)).is_some_and(|path| path.channel_number().is_some())
+    }
+
+    /// Whatever happened, closing ends, without an answer, and soon.
+    pub(super) fn end(&mut self) {
+        self.client.close(self.now);
+        self.moving = false;
+        self.check();
+        self.sleep(millis(60_000));
+        self.check();
+        assert!(self.closed && self.client.is_closed());
+        assert_eq!(self.client.poll_timeout(), None);
+        let last = [0x40, 0, 0, 0];
+        assert!(matches!(self.client.handle_datagram(addr(SERVER), &last, self.now), Received::Rejected(_)));
+    }
+}
+
+fn pick(queue: &[Vec<u8>], at: u8) -> Option<&Vec<u8>> {
+    queue.get(usize::from(at) % queue.len().max(1))
+}
+
+fn take(queue: &mut Vec<Vec<u8>>, at: u8) -> Option<Vec<u8>> {
+    let at = usize::from(at) % queue.len().max(1);
+    (at < queue.len()).then(|| queue.remove(at))
+}
