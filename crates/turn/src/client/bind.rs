@@ -5,10 +5,9 @@ use core::net::SocketAddr;
 use floe_stun::Time;
 use floe_stun::attributes::ChannelNumber;
 
-use super::Client;
-use super::canonical;
 use super::error::{ClientError, Failure};
 use super::event::Event;
+use super::{Client, canonical};
 
 impl Client {
     /// Asks for a channel to `peer`, and for a permission. [`Event::ChannelBound`] tells when there is one; until then Send
@@ -22,8 +21,9 @@ impl Client {
         if peer.port() == 0 {
             return Err(ClientError::UnusablePeer);
         }
-        self.want_permission(peer.ip())?;
+        self.check_permission(peer.ip())?;
         self.channels.want(peer, now)?;
+        self.want_permission(peer.ip());
         self.settle(now);
         Ok(())
     }

@@ -209,7 +209,8 @@ impl Channels {
         }
     }
 
-    /// Ends channels whose time is over. Returns the peers of those that nobody used.
+    /// Ends channels whose time is over. Returns the peers of those that nobody used or wanted, and whether
+    /// there were any.
     pub(super) fn expire(&mut self, now: Time) -> (Vec<SocketAddr>, bool) {
         let (mut lapsed, mut any) = (Vec::new(), false);
         for channel in self.slots.iter_mut().flatten() {
@@ -217,7 +218,8 @@ impl Channels {
                 continue;
             }
             (channel.bound, any) = (None, true);
-            if !channel.used && !channel.in_flight {
+            let renewed = channel.in_flight || channel.wanted && channel.used;
+            if !renewed {
                 channel.wanted = false;
                 lapsed.push(channel.peer);
             }

@@ -49,7 +49,7 @@ pub enum Event {
         /// Why.
         reason: Failure,
     },
-    /// Nobody used the channel for its whole lifetime of ten minutes, so it was not renewed.
+    /// Nobody used the channel for its whole lifetime of ten minutes, or it was released, so it was not renewed.
     ChannelLapsed {
         /// The peer.
         peer: SocketAddr,

@@ -73,22 +73,19 @@ impl Permissions {
         Self { peers: BTreeMap::new(), limit: usize::from(limit) }
     }
 
+    /// Whether there is room for a peer, or need for none.
+    pub(super) fn check_room(&self, peer: IpAddr) -> Result<(), ClientError> {
+        if self.peers.len() < self.limit || self.peers.contains_key(&peer) {
+            Ok(())
+        } else {
+            Err(ClientError::TooManyPermissions)
+        }
+    }
+
     /// Asks for a permission, or says that it is in use.
-    pub(super) fn want(
-        &mut self,
-        peer: IpAddr,
-        id: impl FnOnce() -> TransactionId,
-    ) -> Result<(), ClientError> {
-        if let Some(permission) = self.peers.get_mut(&peer) {
-            permission.used = true;
-            return Ok(());
-        }
-        if self.peers.len() >= self.limit {
-            return Err(ClientError::TooManyPermissions);
-        }
-        let fresh = Permission { until: None, in_flight: false, used: true, alone: false, id: id() };
-        self.peers.insert(peer, fresh);
-        Ok(())
+    pub(super) fn want(&mut self, peer: IpAddr, id: impl FnOnce() -> TransactionId) {
+        let fresh = || Permission { until: None, in_flight: false, used: true, alone: false, id: id() };
+        self.peers.entry(peer).or_insert_with(fresh).used = true;
     }
 
     pub(super) fn remove(&mut self, peer: IpAddr) -> bool {

@@ -9,7 +9,7 @@ use super::allocation::is_unicast;
 use super::error::{ClientError, Failure};
 use super::event::Event;
 use super::permission::Ended;
-use super::{Client, State};
+use super::{Client, State, Then};
 
 impl Client {
     /// Lets a peer, whatever its port, send to the relayed address, and be sent to. [`Event::PermissionCreated`] tells when
@@ -21,13 +21,16 @@ impl Client {
     /// [`ClientError::WrongFamily`], [`ClientError::UnusablePeer`], [`ClientError::TooManyPermissions`],
     /// [`ClientError::Closed`].
     pub fn permit(&mut self, peer: IpAddr, now: Time) -> Result<(), ClientError> {
-        self.want_permission(peer.to_canonical())?;
+        let peer = peer.to_canonical();
+        self.check_permission(peer)?;
+        self.want_permission(peer);
         self.settle(now);
         Ok(())
     }
 
-    pub(super) fn want_permission(&mut self, peer: IpAddr) -> Result<(), ClientError> {
-        if matches!(self.state, State::Closed | State::Deleting(super::Then::Close)) {
+    /// Whether a permission could be asked for.
+    pub(super) fn check_permission(&self, peer: IpAddr) -> Result<(), ClientError> {
+        if matches!(self.state, State::Closed | State::Deleting(Then::Close)) {
             return Err(ClientError::Closed);
         }
         if !is_unicast(peer) {
@@ -38,8 +41,12 @@ impl Client {
         if self.allocation.as_ref().is_some_and(|allocation| !allocation.has_family(family)) {
             return Err(ClientError::WrongFamily);
         }
+        self.permissions.check_room(peer)
+    }
+
+    pub(super) fn want_permission(&mut self, peer: IpAddr) {
         let random = &mut self.random;
-        self.permissions.want(peer, || random.transaction_id())
+        self.permissions.want(peer, || random.transaction_id());
     }
 
     /// Gives a permission up: data from the peer are not let through any more. The server forgets it within five minutes;

@@ -63,6 +63,7 @@ fn a_released_channel_is_not_renewed_although_it_is_used() {
     }
     let path = scene.client.relay_path(addr(PEER)).unwrap();
     assert_eq!(path.channel_number(), None, "data go as Send indications again");
+    assert_eq!(scene.events(), [Event::ChannelLapsed { peer: addr(PEER) }]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A client, the clock, and what a server says.
 
 use std::net::SocketAddr;
-use std::string::{String, ToString};
+use std::string::String;
 use std::vec;
 use std::vec::Vec;
 
@@ -287,5 +287,7 @@ pub(super) fn has<'a, A: Attribute<'a>>(packet: &'a [u8]) -> Option<A> {
 }
 
 pub(super) fn nonce_of(packet: &[u8]) -> String {
-    has::<Nonce<'_>>(packet).map(|nonce| nonce.as_str().unwrap().to_string()).unwrap_or_default()
+    has::<Nonce<'_>>(packet)
+        .map(|nonce| String::from_utf8_lossy(nonce.as_bytes()).into_owned())
+        .unwrap_or_default()
 }
