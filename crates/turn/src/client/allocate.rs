@@ -88,6 +88,10 @@ impl Client {
             Err(failure) => return self.refuse_allocation(failure, now),
         };
         allocation.granted.dont_fragment = self.attempt.dont_fragment;
+        // RFC 8016 §5: what nobody authenticates does not move.
+        if !self.auth.is_challenged() {
+            allocation.forget_ticket();
+        }
         let foreign = self.permissions.take_foreign(|family| allocation.has_family(family));
         self.events.push(Event::Allocated(allocation.granted.clone()));
         for peer in foreign {

@@ -93,6 +93,10 @@ impl Allocation {
         self.granted.mobility = self.ticket.is_some();
     }
 
+    pub(super) fn forget_ticket(&mut self) {
+        (self.ticket, self.granted.mobility) = (None, false);
+    }
+
     pub(super) fn has_family(&self, family: AddressFamily) -> bool {
         self.granted.addresses().any(|address| AddressFamily::of(address.ip()) == family)
     }

@@ -1,11 +1,11 @@
 //! RFC 8016: the allocation comes along.
 
-use floe_stun::Method;
 use floe_stun::attributes::{Lifetime, MobilityTicket};
+use floe_stun::{Class, Method};
 
 use super::super::{ClientError, Config, Event, Failure, Received};
 use super::data::data_from;
-use super::scene::{Scene, addr, challenge, config, grant, has, parse, types};
+use super::scene::{Scene, addr, challenge, config, grant, has, parse, respond, types};
 use super::secs;
 
 const PEER: &str = "198.51.100.7:5000";
@@ -112,6 +112,18 @@ fn without_a_ticket_a_change_of_address_loses_the_allocation() {
     assert_eq!(scene.events(), [Event::Lost { reason, retry_at }]);
     assert_eq!((scene.packets().len(), scene.client.poll_timeout()), (0, None));
     assert_eq!(scene.client.allocate(scene.now), Ok(()));
+}
+
+#[test]
+fn what_nobody_authenticates_does_not_move() {
+    let (mut scene, request) = Scene::asking(Config { mobility: true, ..config() });
+    let fill: super::scene::Fill<'_> = &|builder| grant(builder).attribute(&MobilityTicket(b"ticket"));
+    scene.deliver(&respond(&request, Class::Success, fill, None));
+    assert!(!scene.client.allocation().unwrap().mobility);
+    scene.events();
+    scene.client.moved(scene.now);
+    assert!(matches!(scene.events()[..], [Event::Lost { reason: Failure::AddressChanged, .. }]));
+    assert!(scene.packets().is_empty());
 }
 
 #[test]
