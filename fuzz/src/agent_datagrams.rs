@@ -303,10 +303,10 @@ impl<'a> Bed<'a> {
 
     /// Credentials of which only a half is another one are an error and change nothing.
     fn others(&mut self) {
-        let others = Credentials::new("other", PEER_PWD).expect("valid");
+        let others = Credentials::new("other", PEER_PWD).expect("valid").into();
         let before = self.agent.agent().state();
         if before != floe_ice::ConnectionState::New {
-            let result = self.agent.call(self.now, |agent, now| agent.set_remote_parameters(&others.into(), now));
+            let result = self.agent.call(self.now, |agent, now| agent.set_remote_parameters(&others, now));
             assert!(matches!(result, Err(AgentError::HalfChangedCredentials | AgentError::Closed)), "{result:?}");
         }
     }

@@ -2,10 +2,11 @@
 //!
 //! One module per target, each with `pub fn run(data: &[u8])`, which panics when something is wrong. A new target is
 //! its module here and a line in `targets!`, a shim in `fuzz_targets` with its `[[bin]]` in `Cargo.toml`, and a few
-//! seeds in `corpus/NAME`. The test `replay` runs every seed on stable.
+//! seeds in `corpus/NAME`. The test `replay` runs every seed; fuzzing them is the business of `fuzz/run`, which needs no more
+//! than stable Rust and a C++ compiler:
 //!
 //! ```text
-//! cargo +nightly fuzz run --features libfuzzer stun_decode
+//! fuzz/run stun_decode 60
 //! ```
 
 #![forbid(unsafe_code)]
@@ -13,6 +14,8 @@
 mod hostile;
 mod input;
 mod link;
+mod player;
+mod twin;
 mod watched;
 
 pub use input::Input;
@@ -37,8 +40,10 @@ macro_rules! targets {
 
 targets! {
     agent_datagrams,
+    agent_network,
     agent_pair,
     candidate_text,
+    network_text,
     stun_build,
     stun_decode,
 }

@@ -1,16 +1,19 @@
 //! An agent under oracles: all that goes in and comes out of it passes here.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::fmt::Debug;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use floe_ice::candidate::canonical;
 use floe_ice::{
-    Agent, Candidate, Command, Config, Datagram, Event, MAX_TRANSMIT, Received, RemoteParameters, SocketId,
-    StreamId, Time, Unauthenticated,
+    Agent, AgentError, Candidate, Command, Config, Datagram, Event, Limits, MAX_TRANSMIT, Received,
+    RemoteParameters, RequestId, SocketId, StreamId, Time, Unauthenticated,
 };
 use floe_stun::attributes::Username;
 use floe_stun::{Class, Key, Message, Method, TransactionId, is_stun};
+
+use crate::twin::Twin;
 
 /// No packet is transmitted more often: Rc of RFC 8489 §6.2.1.
 const MAX_TRANSMISSIONS: u32 = 7;
@@ -20,9 +23,10 @@ const MAX_ANSWER: usize = 128;
 const MAX_QUEUED: usize = 256;
 
 /// A packet that the agent sent.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Packet {
     pub(crate) socket: SocketId,
+    pub(crate) src_ip: Option<IpAddr>,
     pub(crate) destination: SocketAddr,
     pub(crate) bytes: Vec<u8>,
 }
@@ -38,12 +42,17 @@ struct Asked {
 /// An agent. Its outputs are polled after each input, and wait here to be taken.
 pub(crate) struct Watched {
     agent: Agent,
+    twin: Option<Twin>,
     pub(crate) packets: Vec<Packet>,
     pub(crate) commands: Vec<Command>,
     pub(crate) events: Vec<Event>,
     pub(crate) closed: bool,
+    /// The latest question to the driver.
+    pub(crate) last_request: Option<RequestId>,
     answers_strangers: bool,
     ta: Duration,
+    /// What the peer can make it hold at most.
+    limits: Limits,
     key: Key,
     peer: Option<Key>,
     /// Where data may come from: signalled candidates, and who sent an authenticated check.
@@ -60,17 +69,21 @@ pub(crate) struct Watched {
 impl Watched {
     pub(crate) fn new(config: Config) -> Self {
         let answers_strangers = config.unauthenticated == Unauthenticated::Answer;
-        let ta = config.ta;
+        let (ta, limits) = (config.ta, config.limits);
+        let twin = Twin::new(&config);
         let agent = Agent::new(config, Time::ZERO).expect("a valid configuration");
         let key = Key::short_term(agent.local_credentials().pwd());
         Self {
             agent,
+            twin,
             packets: Vec::new(),
             commands: Vec::new(),
             events: Vec::new(),
             closed: false,
+            last_request: None,
             answers_strangers,
             ta,
+            limits,
             key,
             peer: None,
             known: BTreeSet::new(),
@@ -87,19 +100,52 @@ impl Watched {
     }
 
     /// Any input that is none of those below.
-    pub(crate) fn call<R>(&mut self, now: Time, input: impl FnOnce(&mut Agent, Time) -> R) -> R {
+    pub(crate) fn call<R: PartialEq + Debug>(
+        &mut self,
+        now: Time,
+        input: impl Fn(&mut Agent, Time) -> R,
+    ) -> R {
         self.inputs += 1;
         let result = input(&mut self.agent, now);
+        if let Some(twin) = &mut self.twin {
+            assert_eq!(input(&mut twin.agent, now), result, "an agent polled later says something else");
+        }
         self.inspect(now);
         result
     }
 
     pub(crate) fn introduce(&mut self, parameters: &RemoteParameters, now: Time) {
+        // An error only when the agent is closed.
+        let result = self.try_introduce(None, parameters, now);
+        assert_eq!(result.is_err(), self.closed);
+    }
+
+    pub(crate) fn has_tight_limits(&self) -> bool {
+        self.limits.pairs < 16
+    }
+
+    pub(crate) fn is_introduced(&self) -> bool {
+        self.peer.is_some()
+    }
+
+    /// For one stream or all, perhaps with other credentials than before.
+    pub(crate) fn try_introduce(
+        &mut self,
+        stream: Option<StreamId>,
+        parameters: &RemoteParameters,
+        now: Time,
+    ) -> Result<(), AgentError> {
+        let before = self.peer.clone();
         // Checks leave at once, and the first credentials are the ones that count.
         self.peer.get_or_insert_with(|| Key::short_term(parameters.credentials.pwd()));
-        // An error only when the agent is closed.
-        let result = self.call(now, |agent, now| agent.set_remote_parameters(parameters, now));
-        assert_eq!(result.is_err(), self.closed);
+        let result = self.call(now, |agent, now| match stream {
+            Some(stream) => agent.set_stream_remote_parameters(stream, parameters, now),
+            None => agent.set_remote_parameters(parameters, now),
+        });
+        if result.is_err() {
+            self.peer = before;
+        }
+        result
     }
 
     pub(crate) fn signal(&mut self, stream: StreamId, candidate: &Candidate, now: Time) {
@@ -110,6 +156,10 @@ impl Watched {
 
     pub(crate) fn close(&mut self, now: Time) {
         self.closed = true;
+        // What is queued then goes.
+        if let Some(twin) = &mut self.twin {
+            twin.compare();
+        }
         self.call(now, Agent::close);
     }
 
@@ -117,6 +167,9 @@ impl Watched {
     pub(crate) fn wake(&mut self, now: Time) {
         self.wakeups += 1;
         self.agent.handle_timeout(now);
+        if let Some(twin) = &mut self.twin {
+            twin.agent.handle_timeout(now);
+        }
         assert!(self.agent.poll_timeout().is_none_or(|due| due > now), "due again at once");
         self.inspect(now);
         // A hundred pairs, each with a retransmission in a second and a new check, and what inputs cause.
@@ -160,6 +213,7 @@ impl Watched {
     fn inspect(&mut self, now: Time) {
         self.now = self.now.max(now);
         self.agent.check_invariants();
+        self.check_limits();
         if self.closed {
             assert_eq!(self.agent.poll_timeout(), None);
         }
@@ -169,6 +223,7 @@ impl Watched {
             assert!(!self.closed, "a closed agent sends nothing");
             let packet = Packet {
                 socket: transmit.socket,
+                src_ip: transmit.src_ip,
                 destination: transmit.destination,
                 bytes: buffer[..transmit.len].to_vec(),
             };
@@ -176,8 +231,25 @@ impl Watched {
             self.packets.push(packet);
         }
         assert!(self.packets.len() - before <= MAX_QUEUED);
+        let (commands, events) = (self.commands.len(), self.events.len());
         self.commands.extend(std::iter::from_fn(|| self.agent.poll_command()));
         self.events.extend(std::iter::from_fn(|| self.agent.poll_event()));
+        for command in &self.commands[commands..] {
+            if let Command::Resolve { request, .. } | Command::OpenUdp { request, .. } = command {
+                self.last_request = Some(*request);
+            }
+        }
+        if let Some(twin) = &mut self.twin {
+            twin.expect(&self.packets[before..], &self.commands[commands..], &self.events[events..]);
+            assert_eq!(twin.agent.poll_timeout(), self.agent.poll_timeout());
+        }
+    }
+
+    /// What a peer chooses is bounded by the configuration.
+    fn check_limits(&self) {
+        let remotes = self.limits.remote_candidates.saturating_add(self.limits.peer_reflexive);
+        assert!(self.agent.remote_candidates().count() <= usize::from(remotes));
+        assert!(self.agent.pairs().count() <= usize::from(self.limits.pairs));
     }
 
     fn sent(&mut self, packet: &Packet) {

@@ -45,7 +45,7 @@ pub struct Agent {
     signalling: Signalling,
     gatherer: Gatherer,
     fx: Effects,
-    /// The latest time that was handed in. Time never goes back inside.
+    /// The latest time at which something happened. Time never goes back inside.
     now: Time,
     /// When something is due next.
     due: Option<Time>,
@@ -382,7 +382,7 @@ impl Agent {
         if self.closed {
             return;
         }
-        self.tick(now);
+        self.now = self.tick(now);
         self.closed = true;
         self.due = None;
         self.fx.discard_packets();
@@ -402,10 +402,10 @@ impl Agent {
         Received::Rejected(reason)
     }
 
-    /// A clock that stands still or jumps back does no harm.
-    fn tick(&mut self, now: Time) -> Time {
-        self.now = self.now.max(now);
-        self.now
+    /// A clock that stands still or jumps back does no harm. What an input does not settle, because it is refused, leaves the
+    /// agent as it was: at the time of the input before.
+    fn tick(&self, now: Time) -> Time {
+        self.now.max(now)
     }
 
     /// An input that by itself causes nothing may still be the first one after something was due.
@@ -417,6 +417,7 @@ impl Agent {
 
     /// The tail of every input: gathering's and the sessions' share, what follows for the whole, and when to wake up next.
     fn settle(&mut self, now: Time) {
+        self.now = now;
         self.gatherer.handle_timeout(now, &mut self.fx);
         self.session.take_found(&mut self.gatherer, &mut self.fx);
         self.retirees.settle(now, &mut self.fx);

@@ -201,14 +201,14 @@ impl Session {
                     self.transactions.cancel(&check);
                 }
             }
-            PairState::Waiting | PairState::Frozen => {}
-            PairState::Failed => self.revive_checklist(id),
+            PairState::Waiting | PairState::Frozen | PairState::Failed => {}
         }
+        self.revive_checklist(id);
         self.checklists.set_state(id, PairState::Waiting);
         self.checklists.trigger(id);
     }
 
-    /// A Failed pair of which the peer says that it works: its checklist is Running again.
+    /// A pair, of old or new, of which the peer says that it works: its checklist is Running again, if it was Failed.
     fn revive_checklist(&mut self, id: PairId) {
         let Some(stream) = self.checklists.get(id).map(|p| p.component.stream) else { return };
         if let Some(list) = self.checklists.list_mut(stream)

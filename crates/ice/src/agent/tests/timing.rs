@@ -1,6 +1,7 @@
 //! Two agents on a perfect link: the times and packets of the RFC, and nothing else.
 
 use super::net::{Conditions, Net};
+use super::script::{Script, host};
 use crate::{ConnectionState, Nomination};
 
 fn connect(n: u8, one_way: u64, nomination: Nomination) -> Net {
@@ -34,4 +35,19 @@ fn more_candidates_do_not_delay_the_best_pair() {
         let net = connect(n, 50, Nomination::default());
         assert_eq!(net.selected_at(), [Some(200), Some(150)], "{n} candidates a side");
     }
+}
+
+#[test]
+fn a_refused_call_leaves_the_agent_as_it_was() {
+    // The driver slept, and a call that cannot be carried out comes before the wake-up that is overdue.
+    let mut script = Script::controlled(1);
+    script.signal(&host(1));
+    let due = script.agent.poll_timeout().expect("a retransmission");
+    let late = due.saturating_add(core::time::Duration::from_secs(1));
+    let refused = script.agent.end_of_remote_candidates(crate::StreamId(7), late);
+    assert_eq!(refused, Err(crate::AgentError::UnknownComponent));
+    script.agent.check_invariants();
+    assert_eq!(script.agent.poll_timeout(), Some(due));
+    script.to(1_000);
+    assert_eq!(script.requests().len(), 2);
 }

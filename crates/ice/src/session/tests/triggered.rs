@@ -145,6 +145,22 @@ fn a_failed_pair_is_checked_again_and_may_revive_its_checklist() {
 }
 
 #[test]
+fn a_check_from_a_new_address_may_revive_a_checklist_too() {
+    // Otherwise the peer would get its answers, nominate, and send to somebody who never will.
+    let mut script = Script::with(Role::Controlled, 1, |c| c.streams = [1, 1].to_vec());
+    let other = core::net::SocketAddr::from(([10, 0, 0, 1], 5001));
+    script.host_at(component(1, 1), other);
+    let _ = script.add(StreamId(1), &host(2));
+    script.end_local();
+    script.answering_to(40_000);
+    assert!(script.take_events().contains(&crate::Event::StreamFailed(StreamId(0))));
+    script.ask(|a| a.nominate = true);
+    script.answering_to(41_000);
+    assert_eq!(script.path(), Some(remote(1)));
+    assert_eq!(script.selected(), Some((local(1), remote(1))));
+}
+
+#[test]
 fn an_agent_that_failed_as_a_whole_says_no() {
     let mut script = Script::controlled(1);
     script.signal(&host(1));
