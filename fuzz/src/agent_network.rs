@@ -296,21 +296,22 @@ impl<'a> World<'a> {
             14 | 15 => {
                 self.with(side, |player, now| player.send(component, now));
             }
-            16 => self.with(side, |player, now| {
+            16 => self.restart(side),
+            17 => self.with(side, |player, now| {
                 player.agent.call(now, |agent, _| agent.record_received(component, 1, 100));
             }),
-            17 => self.answer_unasked(side),
-            18 => {
+            18 => self.answer_unasked(side),
+            19 => {
                 let socket = SocketId(1 << 40 | u64::from(self.input.u8()));
                 self.with(side, |player, now| {
                     player.agent.call(now, |agent, now| agent.socket_failed(socket, now));
                 });
             }
-            19 if self.input.u8() >= 0xE0 => {
+            20 if self.input.u8() >= 0xE0 => {
                 self.disturbed = true;
                 self.with(side, |player, now| player.agent.close(now));
             }
-            20 => self.add_unusable_host(side, component),
+            21 => self.add_unusable_host(side, component),
             _ => self.look(side, component),
         }
     }
@@ -329,23 +330,34 @@ impl<'a> World<'a> {
         self.with(side, |player, now| player.agent.introduce(&parameters, now));
     }
 
-    /// Other credentials than before, for one stream, of a lite peer or a slow one: an error, or as the peer wishes.
+    /// The peer learns of it when it is told the credentials, now or later; and so do we of its answer.
+    fn restart(&mut self, side: usize) {
+        let _ = self.with(side, |player, now| player.agent.call(now, Agent::restart));
+        match self.input.u8() % 4 {
+            0 => {}
+            1 => self.introduce(1 - side),
+            _ => {
+                self.introduce(1 - side);
+                self.introduce(side);
+                self.order(side, Task::Gather);
+                self.order(1 - side, Task::Gather);
+            }
+        }
+    }
+
+    /// For one stream, of a lite peer or a slow one, or not the peer's at all.
     fn introduce_oddly(&mut self, side: usize) {
         let how = self.input.u8();
         let mut parameters = RemoteParameters::new(self.credentials(1 - side));
         parameters.pacing = Some(Duration::from_millis(u64::from(how) * 10));
-        let known = self.player(side).agent.is_introduced();
-        self.disturbed = true;
-        // The credentials of a stream that has none yet would count.
-        if known && how & 0x30 == 0x10 {
-            let pwd = "anotherPasswordThanBefore";
-            parameters.credentials = Credentials::new("other", pwd).expect("valid");
-        }
         let stream = (how & 0x20 != 0).then_some(StreamId(u16::from(how % 3)));
         parameters.lite = how & 0x60 == 0x40;
+        self.disturbed = true;
         let _ = self.with(side, |player, now| player.agent.try_introduce(stream, &parameters, now));
-        if !known {
-            self.introduce(side);
+        if how & 0x30 == 0x10 {
+            let pwd = "anotherPasswordThanBefore";
+            let others = Credentials::new(["other", "another"][usize::from(how & 1)], pwd).expect("valid");
+            self.with(side, |player, now| player.agent.mislead(&RemoteParameters::new(others), now));
         }
     }
 
@@ -547,7 +559,7 @@ mod tests {
         }
         let seeds = seeds!(
             "public" "cones" "symmetric-to-cone" "nested-by-name" "own-sockets-two-streams"
-            "both-controlling-immediate" "bad-line" "late-credentials" "fast-pace-strangers-answered"
+            "both-controlling-immediate" "bad-line" "late-credentials" "restarted" "fast-pace-strangers-answered"
         );
         for (name, seed) in seeds {
             let world = played(seed);

@@ -207,9 +207,11 @@ impl Player {
             self.consent_lost |= matches!(event, Event::ConsentLost { .. });
             if let Event::LocalCandidate(id) = event {
                 let agent = self.agent.agent();
-                let candidate = agent.local_candidate(id).expect("announced").clone();
+                // One from before a restart is gone when the event is looked at late.
+                let Some(candidate) = agent.local_candidate(id) else { continue };
                 let component = agent.local_component(id).expect("announced");
-                self.candidates.push((component.stream, candidate));
+                let candidate = candidate.clone().with_ufrag(agent.local_credentials().ufrag());
+                self.candidates.push((component.stream, candidate.expect("a ufrag")));
             }
         }
     }

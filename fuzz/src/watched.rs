@@ -53,8 +53,12 @@ pub(crate) struct Watched {
     ta: Duration,
     /// What the peer can make it hold at most.
     limits: Limits,
-    key: Key,
-    peer: Option<Key>,
+    /// Our ufrags and what we sign with, of every session, the current one last.
+    ours: Vec<(String, Key)>,
+    /// The same of the peer.
+    peers: Vec<Key>,
+    /// The application took other credentials than the peer's for those.
+    misled: bool,
     /// Where data may come from: signalled candidates, and who sent an authenticated check.
     known: BTreeSet<SocketAddr>,
     asked: Option<Asked>,
@@ -72,7 +76,7 @@ impl Watched {
         let (ta, limits) = (config.ta, config.limits);
         let twin = Twin::new(&config);
         let agent = Agent::new(config, Time::ZERO).expect("a valid configuration");
-        let key = Key::short_term(agent.local_credentials().pwd());
+        let ours = vec![signer(&agent)];
         Self {
             agent,
             twin,
@@ -84,8 +88,9 @@ impl Watched {
             answers_strangers,
             ta,
             limits,
-            key,
-            peer: None,
+            ours,
+            peers: Vec::new(),
+            misled: false,
             known: BTreeSet::new(),
             asked: None,
             transmissions: BTreeMap::new(),
@@ -115,37 +120,39 @@ impl Watched {
     }
 
     pub(crate) fn introduce(&mut self, parameters: &RemoteParameters, now: Time) {
-        // An error only when the agent is closed.
         let result = self.try_introduce(None, parameters, now);
-        assert_eq!(result.is_err(), self.closed);
+        // Since we restarted, or took others for the peer's, these are of the past.
+        let outdated = result == Err(AgentError::OutdatedCredentials) && (self.ours.len() > 1 || self.misled);
+        assert!(result.is_ok() || self.closed || outdated, "{result:?}");
     }
 
     pub(crate) fn has_tight_limits(&self) -> bool {
         self.limits.pairs < 16
     }
 
-    pub(crate) fn is_introduced(&self) -> bool {
-        self.peer.is_some()
-    }
-
-    /// For one stream or all, perhaps with other credentials than before.
+    /// For one stream or all, perhaps with credentials that are not the peer's.
     pub(crate) fn try_introduce(
         &mut self,
         stream: Option<StreamId>,
         parameters: &RemoteParameters,
         now: Time,
     ) -> Result<(), AgentError> {
-        let before = self.peer.clone();
-        // Checks leave at once, and the first credentials are the ones that count.
-        self.peer.get_or_insert_with(|| Key::short_term(parameters.credentials.pwd()));
+        // Checks leave at once.
+        self.peers.push(Key::short_term(parameters.credentials.pwd()));
         let result = self.call(now, |agent, now| match stream {
             Some(stream) => agent.set_stream_remote_parameters(stream, parameters, now),
             None => agent.set_remote_parameters(parameters, now),
         });
         if result.is_err() {
-            self.peer = before;
+            self.peers.pop();
         }
         result
+    }
+
+    /// With credentials that no peer has.
+    pub(crate) fn mislead(&mut self, parameters: &RemoteParameters, now: Time) {
+        self.misled = true;
+        let _ = self.try_introduce(None, parameters, now);
     }
 
     pub(crate) fn signal(&mut self, stream: StreamId, candidate: &Candidate, now: Time) {
@@ -197,12 +204,13 @@ impl Watched {
         if message.class() != Class::Request {
             return;
         }
-        let ours = self.agent.local_credentials().ufrag().as_bytes();
         let username = message.get::<Username<'_>>().ok().flatten();
-        let addressed = username.is_some_and(|name| {
-            name.as_bytes().strip_prefix(ours).is_some_and(|rest| rest.starts_with(b":"))
-        });
-        let authentic = addressed && message.verify(&self.key).is_ok();
+        let addressed = |ufrag: &str| {
+            let rest = username.and_then(|name| name.as_bytes().strip_prefix(ufrag.as_bytes()));
+            rest.is_some_and(|rest| rest.starts_with(b":"))
+        };
+        let mut ours = self.ours.iter();
+        let authentic = ours.any(|(ufrag, key)| addressed(ufrag) && message.verify(key).is_ok());
         if authentic {
             self.known.insert(source);
         }
@@ -212,6 +220,9 @@ impl Watched {
     /// After each input.
     fn inspect(&mut self, now: Time) {
         self.now = self.now.max(now);
+        if self.ours.last().is_none_or(|(ufrag, _)| ufrag != self.agent.local_credentials().ufrag()) {
+            self.ours.push(signer(&self.agent));
+        }
         self.agent.check_invariants();
         self.check_limits();
         if self.closed {
@@ -266,8 +277,8 @@ impl Watched {
     fn sent_request(&mut self, message: &Message<'_>) {
         // Requests to servers have neither.
         if message.has_integrity() || message.get::<Username<'_>>() != Ok(None) {
-            let peer = self.peer.as_ref().expect("no check without the peer's password");
-            assert!(message.verify(peer).is_ok());
+            let signed = self.peers.iter().rev().any(|peer| message.verify(peer).is_ok());
+            assert!(signed, "no check without the peer's password");
         }
         let times = self.transmissions.entry(*message.transaction_id().as_bytes()).or_default();
         *times += 1;
@@ -287,6 +298,12 @@ impl Watched {
         assert_eq!((asked.id, asked.socket, asked.source), ends);
         assert!(packet.bytes.len() <= MAX_ANSWER, "{} bytes", packet.bytes.len());
         assert!(asked.authentic || (self.answers_strangers && message.class() == Class::Error));
-        assert_eq!(message.verify(&self.key).is_ok(), asked.authentic);
+        assert_eq!(self.ours.iter().any(|(_, key)| message.verify(key).is_ok()), asked.authentic);
     }
+}
+
+/// Our ufrag now, and what we sign with.
+fn signer(agent: &Agent) -> (String, Key) {
+    let credentials = agent.local_credentials();
+    (credentials.ufrag().to_owned(), Key::short_term(credentials.pwd()))
 }

@@ -17,8 +17,7 @@ const FIRST_LINES: usize = 15;
 const REASON: &str = "longer than";
 
 /// Sources in the other languages of the project.
-const OTHER_SOURCES: [&str; 7] =
-    [".py", ".c", ".h", "tests/evidence", "tests/run", "fuzz/run", ".ci/run"];
+const OTHER_SOURCES: [&str; 7] = [".py", ".c", ".h", "tests/evidence", "tests/run", "fuzz/run", ".ci/run"];
 
 /// Files that are longer than the limit and do not say why.
 pub(crate) fn long_files() -> Vec<String> {
