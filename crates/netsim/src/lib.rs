@@ -46,7 +46,7 @@
 //! - **[`NatConfig`]**, and [`NatType`] for names such as `port-restricted-cone` or `apdm-adf-random`; see below.
 //! - **[`Firewall`]**: stateful, or blocking UDP, of either family.
 //! - **[`Endpoint`]** is what any sans-IO state machine implements to take part. [`ice::IcePeer`] does for agents of
-//!   `floe-ice`, [`StunServer`] for the server core of `floe-turn`, [`Probe`] for tests that want to send a packet
+//!   `floe-ice`, [`StunServer`] and [`TurnServer`] for the server cores of `floe-turn`, [`Probe`] for tests that want to send a packet
 //!   or two. [`Network::inject`] sends what nobody would.
 //! - **[`Trace`]** has every packet that was sent, translated, delivered or dropped and why, for tests that look at packets
 //!   instead of insides. **[`Chart`]** draws it; a network that is dropped by a failing test prints its seed and its
@@ -98,6 +98,7 @@ mod stun_server;
 mod subnet;
 mod topology;
 mod trace;
+mod turn_server;
 
 pub use chart::{Chart, Summary};
 pub use endpoint::{Datagram, Endpoint, SendError, Transmit};
@@ -118,3 +119,4 @@ pub use stun_server::StunServer;
 pub use subnet::{Subnet, SubnetError};
 pub use topology::{Attach, Families, RouterConfig, TopologyError};
 pub use trace::{DropReason, Event, Place, Record, Trace};
+pub use turn_server::TurnServer;
