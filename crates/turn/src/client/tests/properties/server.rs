@@ -1,162 +1,145 @@
-//! A small TURN server for properties: just enough of RFC 8656 to have something to talk to. `mood` makes it answer any
-//! request with an error.
+//! The server of this crate with its relays, and a mood: what it answers instead of what it should.
 
-use std::collections::BTreeMap;
-use std::format;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::vec::Vec;
 
-use floe_stun::attributes::{ChannelNumber, Data, Lifetime, MobilityTicket, XorPeerAddress};
-use floe_stun::{
-    ChannelData, Class, IntegrityAlgorithm, Message, MessageBuilder, Method, Time, TransactionId,
+use floe_stun::attributes::PasswordAlgorithm;
+use floe_stun::{Class, IntegrityAlgorithm, Key, Time};
+
+use crate::Carrier;
+use crate::server::{
+    Command, Config, Credentials, FromPeer, Link, MAX_TRANSMIT, Received, RelayAddress, RelayId, SocketId,
 };
 
-use super::super::scene::{bare_error, challenge, coded, grant, has, key, nonce_of, parse, respond};
-use super::super::secs;
-
-#[derive(Default)]
-struct Held {
-    made_by: Option<TransactionId>,
-    permissions: BTreeMap<IpAddr, Time>,
-    channels: BTreeMap<u16, (SocketAddr, Time)>,
-}
+use super::super::scene::{
+    PASSWORD, REALM, RELAYED, USER, addr, bare_error, challenge, coded, has, key, parse, respond,
+};
 
 pub(super) struct Server {
-    nonce: u32,
-    ticket: u32,
-    allocation: Option<Held>,
+    real: crate::Server,
+    relays: Vec<RelayId>,
+    carrier: Carrier,
+    restarts: u8,
+    refused: u32,
     /// The error that everything is answered with; 0 for none.
     pub(super) mood: u16,
 }
 
+/// A packet and the address of the client's that it comes from or goes to.
+pub(super) type Packet = (SocketAddr, Vec<u8>);
+
+fn real(seed: u8) -> crate::Server {
+    let mut credentials = Credentials::new(REALM).unwrap();
+    credentials.add_user(USER, PASSWORD).unwrap();
+    let mut config = Config::new([seed; 32], credentials);
+    config.relay_ipv4 = Some(RelayAddress::direct(addr(RELAYED).ip()));
+    // Nonces grow stale while one looks on, and each incarnation of the server has other habits.
+    config.nonce_lifetime = core::time::Duration::from_secs(100);
+    config.hide_usernames = seed.is_multiple_of(2);
+    config.require_sha256 = seed.is_multiple_of(3);
+    config.can_set_dont_fragment = seed.is_multiple_of(4);
+    config.mobility = !seed.is_multiple_of(5);
+    config.peers.allow_private = true;
+    crate::Server::new(config).unwrap()
+}
+
 impl Server {
-    pub(super) const fn new() -> Self {
-        Self { nonce: 0, ticket: 0, allocation: None, mood: 0 }
+    pub(super) fn new(carrier: Carrier) -> Self {
+        Self { real: real(1), relays: Vec::new(), carrier, restarts: 1, refused: 0, mood: 0 }
     }
 
-    pub(super) const fn new_nonce(&mut self) {
-        self.nonce += 1;
-    }
-
+    /// Everything is forgotten, even the keys of nonces and tickets.
     pub(super) fn restart(&mut self) {
-        self.allocation = None;
-        self.new_nonce();
+        self.restarts += 1;
+        self.real = real(self.restarts);
+        self.relays.clear();
     }
 
-    /// The client has another port now, from which it has no allocation.
-    pub(super) fn new_port(&mut self) {
-        self.allocation = None;
+    fn link(&self, client: SocketAddr) -> Link {
+        Link { socket: SocketId(1), client, carrier: self.carrier }
     }
 
-    fn nonce(&self) -> std::string::String {
-        format!("nonce {}", self.nonce)
+    pub(super) fn disconnected(&mut self, client: SocketAddr, now: Time) {
+        self.real.disconnected(self.link(client), now);
+        self.drive(now);
     }
 
-    pub(super) fn handle(&mut self, request: &[u8], now: Time) -> Option<Vec<u8>> {
-        let message = parse(request);
-        if message.class() != Class::Request {
-            return None;
+    /// What the server answers.
+    pub(super) fn handle(&mut self, (client, packet): &Packet, now: Time) -> Vec<Packet> {
+        let is_request =
+            packet.first().is_some_and(|byte| *byte < 0x40) && parse(packet).class() == Class::Request;
+        if self.mood != 0 && is_request && parse(packet).has_integrity() {
+            return Vec::from([(*client, self.refuse(packet))]);
         }
-        // Somebody may have changed what the client was told.
-        let stale = match message.verify(&key()) {
-            Err(_) => Some(401),
-            Ok(_) if nonce_of(request) != self.nonce() => Some(438),
-            Ok(_) => None,
-        };
-        if let Some(code) = stale {
-            return Some(challenge(request, code, &self.nonce()));
-        }
+        let _ = self.real.handle_datagram(self.link(*client), packet, now);
+        self.drive(now)
+    }
+
+    fn refuse(&mut self, request: &[u8]) -> Vec<u8> {
+        self.refused += 1;
         if let 401 | 438 = self.mood {
-            self.nonce += 1;
-            return Some(challenge(request, self.mood, &self.nonce()));
+            return challenge(request, self.mood, &std::format!("made up {}", self.refused));
         }
-        if self.mood != 0 && self.nonce % 5 == 4 {
-            return Some(bare_error(request, self.mood)); // which the client is not to believe
+        if self.refused.is_multiple_of(5) {
+            return bare_error(request, self.mood); // which the client is not to believe
         }
-        let code = if self.mood == 0 { self.carry_out(&message, now).err() } else { Some(self.mood) };
-        Some(self.answer(request, code))
+        let (key, algorithm) = match has::<PasswordAlgorithm<'_>>(request) {
+            None => (key(), IntegrityAlgorithm::Sha1),
+            Some(_) => (Key::long_term_sha256(USER, REALM, PASSWORD), IntegrityAlgorithm::Sha256),
+        };
+        respond(request, Class::Error, &|builder| coded(builder, self.mood), Some((&key, algorithm)))
     }
 
-    /// Changes what has to change, or says which error to answer with.
-    fn carry_out(&mut self, message: &Message<'_>, now: Time) -> Result<(), u16> {
-        let lifetime = message.get::<Lifetime>().unwrap().map(|lifetime| lifetime.0);
-        if message.method() == Method::ALLOCATE {
-            let id = Some(message.transaction_id());
-            let held = self.allocation.get_or_insert_with(|| Held { made_by: id, ..Held::default() });
-            return if held.made_by == id { Ok(()) } else { Err(437) };
+    /// Opens and closes what the server wants, and takes what it sends.
+    fn drive(&mut self, now: Time) -> Vec<Packet> {
+        if self.real.poll_timeout().is_some_and(|at| at <= now) {
+            self.real.handle_timeout(now);
         }
-        let held = self.allocation.as_mut().ok_or(437u16)?;
-        let until = now + core::time::Duration::from_secs(300);
-        let peers = message.get_all::<XorPeerAddress>().map(|peer| peer.unwrap().0);
-        match message.method() {
-            Method::REFRESH if lifetime == Some(0) => self.allocation = None,
-            Method::CREATE_PERMISSION => held.permissions.extend(peers.map(|peer| (peer.ip(), until))),
-            Method::CHANNEL_BIND => {
-                let number = message.get::<ChannelNumber>().unwrap().unwrap();
-                let peer = message.get::<XorPeerAddress>().unwrap().unwrap().0;
-                held.channels.retain(|_, (_, until)| now < *until);
-                let conflict = held.channels.iter().any(|(n, (p, _))| (*n == number.0) != (*p == peer));
-                if conflict {
-                    return Err(400);
+        while let Some(command) = self.real.poll_command() {
+            match command {
+                Command::OpenRelay { relay, .. } => {
+                    self.relays.push(relay);
+                    self.real.relay_opened(relay, now);
                 }
-                held.permissions.insert(peer.ip(), until);
-                held.channels.insert(number.0, (peer, now + core::time::Duration::from_secs(600)));
+                Command::CloseRelay { relay } => self.relays.retain(|open| *open != relay),
             }
-            _ => {}
         }
-        Ok(())
+        while self.real.poll_event().is_some() {}
+        let (mut sent, mut out) = (Vec::new(), [0; MAX_TRANSMIT]);
+        while let Some(transmit) = self.real.poll_transmit(&mut out) {
+            sent.push((transmit.link.client, out[..transmit.len].to_vec()));
+        }
+        sent
     }
 
-    fn answer(&mut self, request: &[u8], code: Option<u16>) -> Vec<u8> {
-        let key = key();
-        let protection = Some((&key, IntegrityAlgorithm::Sha1));
-        if let Some(code) = code {
-            return respond(request, Class::Error, &|builder| coded(builder, code), protection);
-        }
-        let mobile = has::<MobilityTicket<'_>>(request).is_some();
-        self.ticket += u32::from(mobile);
-        let ticket = format!("ticket {}", self.ticket);
-        let ticket = mobile.then_some(MobilityTicket(ticket.as_bytes()));
-        match parse(request).method() {
-            Method::ALLOCATE => {
-                respond(request, Class::Success, &|builder| grant(builder).maybe(ticket.as_ref()), protection)
+    /// What clients get when a peer sends data to every relay there is.
+    pub(super) fn relay(&mut self, peer: SocketAddr, now: Time) -> Vec<Packet> {
+        self.drive(now);
+        let relays = self.relays.clone();
+        relays.into_iter().filter_map(|relay| self.relay_from(relay, peer, b"data", now)).collect()
+    }
+
+    fn relay_from(&mut self, relay: RelayId, peer: SocketAddr, data: &[u8], now: Time) -> Option<Packet> {
+        match self.real.handle_peer_datagram(relay, peer, data.len(), now) {
+            FromPeer::ToClient { link, frame } => {
+                Some((link.client, [frame.prefix(), data, frame.padding()].concat()))
             }
-            Method::REFRESH => {
-                let lifetime = Lifetime(has::<Lifetime>(request).map_or(600, |lifetime| lifetime.0));
-                let fill: super::super::scene::Fill<'_> =
-                    &|builder| builder.attribute(&lifetime).maybe(ticket.as_ref());
-                respond(request, Class::Success, fill, protection)
-            }
-            _ => respond(request, Class::Success, &|builder| builder, protection),
+            FromPeer::Rejected(_) => None,
         }
     }
 
-    /// What the client gets when the peer sends data, if it has permission.
-    pub(super) fn relay(&self, peer: SocketAddr, now: Time) -> Option<Vec<u8>> {
-        let held = self.allocation.as_ref()?;
-        held.permissions.get(&peer.ip()).filter(|until| now < **until)?;
-        let bound = held.channels.iter().find(|(_, (owner, until))| *owner == peer && now < *until);
-        Some(bound.map_or_else(|| data_from(peer), |(number, _)| channel_data(*number)))
+    /// The client sends data, and the peer sends them back.
+    pub(super) fn echo(&mut self, (client, packet): &Packet, now: Time) -> Option<Packet> {
+        match self.real.handle_datagram(self.link(*client), packet, now) {
+            Received::ToPeer { relay, peer, payload, .. } => {
+                self.relay_from(relay, peer, &packet[payload], now)
+            }
+            _ => None,
+        }
     }
-}
 
-pub(super) fn data_from(peer: SocketAddr) -> Vec<u8> {
-    let mut out = [0; 128];
-    let id = TransactionId::new([0x33; 12]);
-    let builder = MessageBuilder::new(&mut out, Class::Indication, Method::DATA, id);
-    let len = builder.attribute(&XorPeerAddress(peer)).attribute(&Data(b"data")).finish().unwrap();
-    out[..len].to_vec()
-}
-
-pub(super) fn channel_data(number: u16) -> Vec<u8> {
-    let header = ChannelData::header(ChannelNumber(0x4000 + number % 0x1000), 4).unwrap();
-    [&header[..], b"data"].concat()
-}
-
-#[test]
-fn the_server_holds_what_it_says() {
-    let mut server = Server::new();
-    assert_eq!(server.relay(super::super::scene::addr("198.51.100.7:1"), secs(1)), None);
-    server.allocation = Some(Held::default());
-    assert_eq!(server.relay(super::super::scene::addr("198.51.100.7:1"), secs(1)), None);
+    pub(super) fn allocations(&mut self, now: Time) -> usize {
+        self.drive(now);
+        self.real.allocations()
+    }
 }

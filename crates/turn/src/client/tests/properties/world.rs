@@ -4,16 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::vec::Vec;
 
-use floe_stun::attributes::{ChannelNumber, XorPeerAddress};
-use floe_stun::{Method, Time};
+use floe_stun::attributes::{ChannelNumber, Data, XorPeerAddress};
+use floe_stun::{ChannelData, Class, MessageBuilder, Method, Time, TransactionId};
+
+use crate::{MAX_PADDING, MAX_PREFIX};
 
 use super::super::super::{Client, Config, Event, Failure, MAX_TRANSMIT, Received};
-use super::super::scene::{SERVER, addr, has, parse};
+use super::super::scene::{MAPPED, SERVER, addr, has, parse};
 use super::super::{millis, secs};
-use super::server::{Server, channel_data, data_from};
+use super::server::{Packet, Server};
 
 /// Most packets that are under way. What comes on top is lost.
 const CAPACITY: usize = 40;
+
+/// The longest that a packet is under way (RFC 793 calls it the maximum segment lifetime).
+const MAX_DELAY: core::time::Duration = millis(120_000);
 
 #[derive(Clone, Debug)]
 pub(super) enum Op {
@@ -37,10 +42,11 @@ pub(super) enum Op {
     Unbind(u8),
     RecordSent(u8),
     PeerData(u8),
+    /// Data to a peer, which sends them back.
+    Echo(u8),
     /// Data that the server would not send.
     BogusData(u8, u16),
     Garbage(Vec<u8>),
-    NewNonce,
     RestartServer,
     Mood(u16),
     Allocate,
@@ -56,8 +62,10 @@ pub(super) struct World {
     client: Client,
     server: Server,
     now: Time,
-    to_server: Vec<Vec<u8>>,
-    to_client: Vec<Vec<u8>>,
+    /// Where the client is; it changes when it moves, and when the server wants another port.
+    home: SocketAddr,
+    to_server: Vec<(Packet, Time)>,
+    to_client: Vec<(Packet, Time)>,
     /// The peers that the application has asked for and not heard of the end of.
     wished: BTreeSet<IpAddr>,
     /// The peers that the server was asked to let through.
@@ -78,9 +86,10 @@ fn peer(n: u8) -> SocketAddr {
 impl World {
     pub(super) fn new(config: Config) -> Self {
         Self {
+            server: Server::new(config.carrier),
             client: Client::new(config).unwrap(),
-            server: Server::new(),
             now: secs(1000),
+            home: addr(MAPPED),
             to_server: Vec::new(),
             to_client: Vec::new(),
             wished: BTreeSet::new(),
@@ -100,30 +109,33 @@ impl World {
             Op::RepeatToServer(at) => self.serve(*at, false),
             Op::LoseToServer(at) => drop(take(&mut self.to_server, *at)),
             Op::ToClient(at) => {
-                if let Some(packet) = take(&mut self.to_client, *at) {
+                if let Some((_, packet)) = take(&mut self.to_client, *at) {
                     self.hear(&packet);
                 }
             }
             Op::RepeatToClient(at) => {
-                if let Some(packet) = pick(&self.to_client, *at).cloned() {
+                if let Some((_, packet)) = pick(&self.to_client, *at) {
                     self.hear(&packet);
                 }
             }
             Op::LoseToClient(at) => drop(take(&mut self.to_client, *at)),
             Op::Tamper(at, bit) => {
-                if let Some(mut packet) = pick(&self.to_client, *at).cloned() {
+                if let Some((_, mut packet)) = pick(&self.to_client, *at) {
                     let bit = usize::from(*bit) % (packet.len() * 8);
                     packet[bit / 8] ^= 1 << (bit % 8);
                     self.hear(&packet);
                 }
             }
             Op::Garbage(bytes) => self.hear(bytes),
-            Op::PeerData(n) => self.to_client.extend(self.server.relay(peer(*n), self.now)),
-            Op::BogusData(n, channel) => {
-                self.to_client.push(data_from(peer(*n)));
-                self.to_client.push(channel_data(*channel % 8));
+            Op::PeerData(n) => {
+                let packets = self.server.relay(peer(*n), self.now);
+                self.to_client.extend(packets.into_iter().map(|packet| (packet, self.now)));
             }
-            Op::NewNonce => self.server.new_nonce(),
+            Op::BogusData(n, channel) => {
+                self.to_client.push(((self.home, data_from(peer(*n))), self.now));
+                self.to_client.push(((self.home, channel_data(*channel % 8)), self.now));
+            }
+            Op::Echo(n) => drop(self.echo(*n)),
             Op::RestartServer => self.server.restart(),
             Op::Mood(code) => self.server.mood = *code,
             other => self.call(other),
@@ -156,12 +168,42 @@ impl World {
             Op::RecordSent(n) => self.client.record_sent(peer(*n), self.now),
             Op::Allocate => drop(self.client.allocate(self.now)),
             Op::Moved => {
+                self.leave();
                 self.client.moved(self.now);
                 self.moving = self.client.allocation().is_some();
             }
-            Op::Disconnected => self.client.disconnected(self.now),
+            Op::Disconnected => {
+                self.server.disconnected(self.home, self.now);
+                self.leave();
+                self.client.disconnected(self.now);
+            }
             Op::Close => self.client.close(self.now),
             _ => {}
+        }
+    }
+
+    /// The client gets another port. What was on its way from the old one still arrives.
+    fn leave(&mut self) {
+        self.home.set_port(self.home.port().wrapping_add(1));
+    }
+
+    /// Sends data to a peer which sends them back. Returns whether they came.
+    fn echo(&mut self, n: u8) -> bool {
+        let Some(mut path) = self.client.relay_path(peer(n)) else { return false };
+        self.client.record_sent(peer(n), self.now);
+        let payload = [n; 5];
+        let mut buffer = [0; MAX_PREFIX + 5 + MAX_PADDING];
+        let place = MAX_PREFIX..MAX_PREFIX + payload.len();
+        buffer[place.clone()].copy_from_slice(&payload);
+        let packet = path.frame(&mut buffer, place).unwrap();
+        let packet = (self.home, buffer[packet].to_vec());
+        let Some((_, packet)) = self.server.echo(&packet, self.now) else { return false };
+        match self.client.handle_datagram(addr(SERVER), &packet, self.now) {
+            Received::Data { peer: from, payload: place } => {
+                assert_eq!((from, &packet[place]), (peer(n), &payload[..]));
+                true
+            }
+            other => panic!("{other:?} on the way back of what went out"),
         }
     }
 
@@ -183,7 +225,7 @@ impl World {
     fn flush(&mut self) {
         while !self.to_server.is_empty() || !self.to_client.is_empty() {
             if self.to_server.is_empty() {
-                let packet = self.to_client.remove(0);
+                let ((_, packet), _) = self.to_client.remove(0);
                 self.hear(&packet);
                 self.check();
             } else {
@@ -193,9 +235,10 @@ impl World {
     }
 
     fn serve(&mut self, at: u8, once: bool) {
-        let packet = if once { take(&mut self.to_server, at) } else { pick(&self.to_server, at).cloned() };
-        if let Some(answer) = packet.and_then(|packet| self.server.handle(&packet, self.now)) {
-            self.to_client.push(answer);
+        let packet = if once { take(&mut self.to_server, at) } else { pick(&self.to_server, at) };
+        if let Some(packet) = packet {
+            let answers = self.server.handle(&packet, self.now);
+            self.to_client.extend(answers.into_iter().map(|answer| (answer, self.now)));
         }
     }
 
@@ -226,6 +269,7 @@ impl World {
             }
         }
         for queue in [&mut self.to_server, &mut self.to_client] {
+            queue.retain(|(_, sent)| self.now - *sent < MAX_DELAY);
             let surplus = queue.len().saturating_sub(CAPACITY);
             queue.drain(..surplus);
         }
@@ -249,7 +293,7 @@ impl World {
                 self.see_bind(&packet);
             }
             self.log.push(packet.clone());
-            self.to_server.push(packet);
+            self.to_server.push(((self.home, packet), self.now));
         }
     }
 
@@ -289,7 +333,7 @@ impl World {
                 }
                 Event::Moved => self.moving = false,
                 Event::NeedNewPort => {
-                    self.server.new_port();
+                    self.leave();
                     self.client.new_port(self.now).unwrap();
                 }
                 Event::Closed => self.closed = true,
@@ -303,7 +347,8 @@ impl World {
         }
     }
 
-    /// Lets time pass with a server whose packets arrive when `arrives` says so, and an application that wants channels to `peers` and does not give up. Returns for how many seconds it had them.
+    /// Lets time pass with a server whose packets arrive when `arrives` says so, and an application that wants channels to `peers` and does not give up. Returns in how many seconds
+    /// data went through them, there and back.
     pub(super) fn live(&mut self, time: u32, mut arrives: impl FnMut() -> bool, peers: [u8; 2]) -> u32 {
         let mut worked = 0;
         for _ in 0..time {
@@ -314,21 +359,27 @@ impl World {
             for _ in 0..50 {
                 self.wait(millis(20));
                 self.check();
-                for packet in core::mem::take(&mut self.to_server) {
-                    let answer = arrives().then(|| self.server.handle(&packet, self.now)).flatten();
-                    if let Some(answer) = answer.filter(|_| arrives()) {
-                        self.hear(&answer);
-                        self.check();
+                for (packet, _) in core::mem::take(&mut self.to_server) {
+                    let answers = if arrives() { self.server.handle(&packet, self.now) } else { Vec::new() };
+                    for (_, answer) in answers {
+                        if arrives() {
+                            self.hear(&answer);
+                            self.check();
+                        }
                     }
                 }
             }
-            worked += u32::from(peers.iter().all(|&peer| self.has_channel(peer)));
+            worked += u32::from(peers.iter().all(|&peer| self.echo(peer) && self.has_channel(peer)));
         }
         worked
     }
 
     fn has_channel(&self, n: u8) -> bool {
         self.client.relay_path(peer(n)).is_some_and(|path| path.channel_number().is_some())
+    }
+
+    pub(super) fn allocations(&mut self) -> usize {
+        self.server.allocations(self.now)
     }
 
     /// Whatever happened, closing ends, without an answer, and soon.
@@ -345,11 +396,24 @@ impl World {
     }
 }
 
-fn pick(queue: &[Vec<u8>], at: u8) -> Option<&Vec<u8>> {
-    queue.get(usize::from(at) % queue.len().max(1))
+fn pick(queue: &[(Packet, Time)], at: u8) -> Option<Packet> {
+    queue.get(usize::from(at) % queue.len().max(1)).map(|(packet, _)| packet.clone())
 }
 
-fn take(queue: &mut Vec<Vec<u8>>, at: u8) -> Option<Vec<u8>> {
+fn take(queue: &mut Vec<(Packet, Time)>, at: u8) -> Option<Packet> {
     let at = usize::from(at) % queue.len().max(1);
-    (at < queue.len()).then(|| queue.remove(at))
+    (at < queue.len()).then(|| queue.remove(at).0)
+}
+
+fn data_from(peer: SocketAddr) -> Vec<u8> {
+    let mut out = [0; 128];
+    let id = TransactionId::new([0x33; 12]);
+    let builder = MessageBuilder::new(&mut out, Class::Indication, Method::DATA, id);
+    let len = builder.attribute(&XorPeerAddress(peer)).attribute(&Data(b"data")).finish().unwrap();
+    out[..len].to_vec()
+}
+
+fn channel_data(number: u16) -> Vec<u8> {
+    let header = ChannelData::header(ChannelNumber(0x4000 + number), 4).unwrap();
+    [&header[..], b"data"].concat()
 }
