@@ -23,6 +23,8 @@ pub(super) struct Accounts {
     accounts: Slab<Account>,
     by_name: HashMap<Arc<str>, Key, KeyedHash>,
     bandwidth: Option<Bandwidth>,
+    /// What all hold together.
+    held: usize,
 }
 
 struct Account {
@@ -35,7 +37,7 @@ struct Account {
 
 impl Accounts {
     pub(super) fn new(bandwidth: Option<Bandwidth>, hash: KeyedHash) -> Self {
-        Self { accounts: Slab::new(), by_name: HashMap::with_hasher(hash), bandwidth }
+        Self { accounts: Slab::new(), by_name: HashMap::with_hasher(hash), bandwidth, held: 0 }
     }
 
     /// How much a user holds.
@@ -49,8 +51,14 @@ impl Accounts {
         self.accounts.get(key).is_some_and(|account| &*account.name == name)
     }
 
+    /// How much all users hold together.
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+
     /// Counts one thing more for a user.
     pub(super) fn hold(&mut self, name: &str, now: Time) -> Key {
+        self.held += 1;
         if let Some(&key) = self.by_name.get(name)
             && let Some(account) = self.accounts.get_mut(key)
         {
@@ -70,6 +78,7 @@ impl Accounts {
     pub(super) fn hold_more(&mut self, key: Key) {
         if let Some(account) = self.accounts.get_mut(key) {
             account.held += 1;
+            self.held += 1;
         }
     }
 
@@ -77,6 +86,7 @@ impl Accounts {
     pub(super) fn release(&mut self, key: Key) {
         let Some(account) = self.accounts.get_mut(key) else { return };
         account.held -= 1;
+        self.held -= 1;
         if account.held == 0 {
             self.by_name.remove(&account.name);
             self.accounts.remove(key);

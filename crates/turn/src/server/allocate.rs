@@ -152,8 +152,7 @@ impl Server {
             (None, PortDemand::EvenPair) => 2,
             (None, _) => 1,
         };
-        let held = self.allocations.len() + self.relays.reserved_len();
-        if self.phase != Phase::Running || held + more > limits.allocations as usize {
+        if self.phase != Phase::Running || self.accounts.held() + more > limits.allocations as usize {
             let elsewhere = self.alternate_for(&auth.link).is_some();
             return Err(if elsewhere { Rejection::Redirected } else { Rejection::NoCapacity });
         }
@@ -167,6 +166,9 @@ impl Server {
     /// The allocation is created, and the driver asked for its relays.
     fn create(&mut self, auth: &Authenticated<'_>, demand: &Demand, now: Time) {
         let account = self.accounts.hold(auth.user.account(), now);
+        if demand.port == PortDemand::EvenPair {
+            self.accounts.hold_more(account);
+        }
         let opening = Opening::new(auth.reply.clone(), demand.port, demand.lifetime, now);
         let mobility = demand.mobile.then(|| Box::new(Mobility::new(&mut self.random)));
         let key = self.allocations.insert(Allocation {

@@ -1,5 +1,7 @@
 //! Receiving a request under the long-term credential mechanism: RFC 8489 §9.2.4, from top to bottom.
 
+use core::cell::Cell;
+
 use floe_stun::attributes::{Nonce, PasswordAlgorithm, PasswordAlgorithms, Realm, Userhash, Username};
 use floe_stun::{IntegrityAlgorithm, Key, Message, SecurityFeatures, Time};
 
@@ -48,12 +50,18 @@ impl Server {
         let claimed = Claimed::read(&request)?;
         // Third: the algorithm, 400.
         let derivation = self.derivation(&request, &claimed)?;
-        // Fourth and fifth: user and integrity, both 401. A key is tried in any case, so that the time it takes does not
+        // Fourth and fifth: user and integrity, both 401. One key is tried in any case, so that the time it takes does not
         // tell which users there are.
-        let proves = |key: &Key| request.verify(key).is_ok();
-        let found = self.find(&claimed, derivation.unwrap_or(Derivation::Md5), now, proves);
+        let tried = Cell::new(false);
+        let proves = |key: &Key| {
+            tried.set(true);
+            request.verify(key).is_ok()
+        };
+        let found = self.find(&claimed, derivation.unwrap_or(Derivation::Md5), now, &proves);
         let Some((user, key)) = found else {
-            let _ = request.verify(&self.decoy);
+            if !tried.get() {
+                proves(&self.decoy);
+            }
             return Err(Rejection::BadCredentials.into());
         };
         let algorithm = match derivation {
@@ -98,7 +106,7 @@ impl Server {
         claimed: &Claimed<'_>,
         derivation: Derivation,
         now: Time,
-        proves: impl Fn(&Key) -> bool,
+        proves: &impl Fn(&Key) -> bool,
     ) -> Option<(User, Key)> {
         let credentials = &self.config.credentials;
         let refused = self.config.require_sha256 && derivation != Derivation::Sha256;

@@ -19,6 +19,9 @@ pub const MAX_TRANSMIT: usize = 576 - 20 - 8;
 /// Events kept for an operator who does not poll; beyond it the oldest go.
 const MAX_EVENTS: usize = 4096;
 
+/// Commands that may wait before no more relays are opened. Those that close them are as many as were opened.
+const MAX_COMMANDS: usize = 4096;
+
 /// Buffers kept for the next responses.
 const MAX_SPARE: usize = 32;
 
@@ -143,6 +146,11 @@ impl Effects {
             self.spare.push(bytes);
         }
         Some(Transmit { link, len })
+    }
+
+    /// Whether so many commands wait that no more should be caused.
+    pub(super) fn is_driver_behind(&self) -> bool {
+        self.commands.len() >= MAX_COMMANDS
     }
 
     pub(super) fn command(&mut self, command: Command) {

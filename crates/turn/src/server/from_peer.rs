@@ -86,10 +86,6 @@ impl Server {
 
     /// Reports an ICMP error about a datagram that went from a relay to `peer`; the port is 0 if the system does not tell
     /// it (§11.5). The type decides whether the client hears of it.
-    ///
-    /// # Errors
-    ///
-    /// None: what is not passed on is counted.
     pub fn handle_icmp(&mut self, relay: RelayId, peer: SocketAddr, icmp: Icmp, now: Time) {
         if let Err(why) = self.report_icmp(relay.0, peer, icmp, now) {
             self.fx.stats.reject(why);

@@ -87,12 +87,12 @@ impl Server {
 
     /// Ends an allocation.
     pub(super) fn end(&mut self, key: Key, reason: EndReason) {
-        let Some(allocation) = self.allocations.remove(key) else { return };
-        if let Some(opening) = allocation.opening {
+        if let Some(opening) = self.allocations.get_mut(key).and_then(|allocation| allocation.opening.take())
+        {
             // It has not begun, so it does not end.
-            self.accounts.release(allocation.account);
             return self.abandon(key, &opening, Rejection::NoCapacity);
         }
+        let Some(allocation) = self.allocations.remove(key) else { return };
         for granted in allocation.relays.into_iter().flatten() {
             self.relays.close(granted.relay, false, &mut self.fx);
         }

@@ -75,22 +75,19 @@ impl Opening {
 impl Server {
     /// The driver has opened the socket of a relay. A relay that is not needed any more is closed again.
     pub fn relay_opened(&mut self, relay: RelayId, now: Time) {
-        let Some(found) = self.relays.get_mut(relay.0) else {
-            return self.fx.command(Command::CloseRelay { relay });
-        };
-        found.open = true;
-        if let Owner::Allocation(key) = found.owner {
-            self.conclude_opening(key, now);
+        match self.relays.set_open(relay.0, true) {
+            Some(Owner::Allocation(key)) => self.conclude_opening(key, now),
+            Some(Owner::Reservation { .. }) => {}
+            None => self.fx.command(Command::CloseRelay { relay }),
         }
     }
 
     /// The driver could not open the socket of a relay, or has lost it.
     pub fn relay_failed(&mut self, relay: RelayId, now: Time) {
-        let Some(found) = self.relays.get_mut(relay.0) else { return };
-        count(&mut self.fx.stats.relays_failed);
         // There is nothing to be closed.
-        found.open = false;
-        match found.owner {
+        let Some(owner) = self.relays.set_open(relay.0, false) else { return };
+        count(&mut self.fx.stats.relays_failed);
+        match owner {
             Owner::Reservation { .. } => self.end_reservation(relay.0),
             Owner::Allocation(key) => {
                 let opening =
@@ -188,7 +185,7 @@ impl Server {
     }
 
     fn begin(&mut self, key: Key, opening: &Opening, now: Time) {
-        let Self { allocations, relays, accounts, random, deadlines, fx, .. } = self;
+        let Self { allocations, relays, random, deadlines, fx, .. } = self;
         let Some(allocation) = allocations.get_mut(key) else { return };
         for family in FAMILIES {
             match opening.slots[index(family)] {
@@ -200,7 +197,6 @@ impl Server {
                     allocation.relays[index(family)] = Some(Granted { relay, expires });
                     if let Some(next) = next {
                         allocation.token = relays.reserve(next, allocation.account, now, random);
-                        accounts.hold_more(allocation.account);
                         deadlines.set(now + super::relays::RESERVATION_LIFETIME, Timer::Reservation(next));
                     }
                 }
@@ -231,6 +227,10 @@ impl Server {
         }
         if let Some(allocation) = self.allocations.remove(key) {
             self.accounts.release(allocation.account);
+            // Of a pair the port to be reserved counted from the beginning.
+            if opening.demand == PortDemand::EvenPair {
+                self.accounts.release(allocation.account);
+            }
         }
         self.refuse_later(&opening.reply, why);
     }

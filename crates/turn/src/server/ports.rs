@@ -25,13 +25,20 @@ pub(super) struct Ports {
     count: u32,
     /// A bit for each port, by family.
     taken: [Box<[u64]>; 2],
+    /// Those of them whose socket is open. Others may be somebody else's.
+    open: [Box<[u64]>; 2],
 }
 
 impl Ports {
     pub(super) fn new(range: &RangeInclusive<u16>) -> Self {
         let (low, high) = (*range.start(), *range.end());
         let bits = || vec![0; 1024].into_boxed_slice();
-        Self { low, count: u32::from(high.saturating_sub(low)) + 1, taken: [bits(), bits()] }
+        Self {
+            low,
+            count: u32::from(high.saturating_sub(low)) + 1,
+            taken: [bits(), bits()],
+            open: [bits(), bits()],
+        }
     }
 
     /// Takes a free port. Where the search starts is drawn at random, so nobody can guess it (RFC 6056 §3.3.1,
@@ -68,7 +75,7 @@ impl Ports {
     }
 
     /// Whether a port is taken.
-    pub(super) fn is_taken(&self, family: AddressFamily, port: u16) -> bool {
+    fn is_taken(&self, family: AddressFamily, port: u16) -> bool {
         let (word, bit) = place(port);
         self.taken[index(family)][word] & bit != 0
     }
@@ -76,6 +83,24 @@ impl Ports {
     fn mark(&mut self, family: AddressFamily, port: u16) {
         let (word, bit) = place(port);
         self.taken[index(family)][word] |= bit;
+    }
+
+    /// Notes that the socket of a port is open.
+    pub(super) fn set_open(&mut self, family: AddressFamily, port: u16) {
+        let (word, bit) = place(port);
+        self.open[index(family)][word] |= bit;
+    }
+
+    /// Whether the socket of a port is open.
+    pub(super) fn is_open(&self, family: AddressFamily, port: u16) -> bool {
+        let (word, bit) = place(port);
+        self.open[index(family)][word] & bit != 0
+    }
+
+    /// Notes that the socket of a port is closed. The port stays taken.
+    pub(super) fn set_closed(&mut self, family: AddressFamily, port: u16) {
+        let (word, bit) = place(port);
+        self.open[index(family)][word] &= !bit;
     }
 
     /// Gives a port back.
@@ -129,11 +154,13 @@ mod tests {
         assert!(ports.is_taken(V4, 50_003) && ports.is_taken(V4, 50_005));
         assert_eq!(ports.take(V4, PortDemand::EvenPair, &mut random), None);
         assert_eq!(ports.take(V4, PortDemand::Even, &mut random), Some(50_006));
-        let mut all = Ports::new(&(0..=u16::MAX));
-        for _ in 0..32_767 {
+        let mut all = Ports::new(&(0..=255));
+        for _ in 0..127 {
             assert_ne!(all.take(V4, PortDemand::EvenPair, &mut random), Some(0));
         }
         assert_eq!(all.take(V4, PortDemand::EvenPair, &mut random), None);
+        let mut last = Ports::new(&(65_534..=u16::MAX));
+        assert_eq!(last.take(V4, PortDemand::EvenPair, &mut random), Some(65_534));
     }
 
     #[test]

@@ -65,8 +65,16 @@ impl Relays {
         self.slab.get(key)
     }
 
-    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Relay> {
-        self.slab.get_mut(key)
+    /// Notes that the driver has opened a relay's socket, or has lost it; whose it is.
+    pub(super) fn set_open(&mut self, key: Key, open: bool) -> Option<Owner> {
+        let relay = self.slab.get_mut(key)?;
+        relay.open = open;
+        if open {
+            self.ports.set_open(relay.family, relay.port);
+        } else {
+            self.ports.set_closed(relay.family, relay.port);
+        }
+        Some(relay.owner)
     }
 
     /// Where peers reach a relay.
@@ -79,7 +87,7 @@ impl Relays {
     /// Whether a relay of this server has this address: then clients of this server may meet there.
     pub(super) fn has_address(&self, address: SocketAddr) -> bool {
         let family = AddressFamily::of(address.ip());
-        self.is_own(address.ip()) && self.ports.is_taken(family, address.port())
+        self.is_own(address.ip()) && self.ports.is_open(family, address.port())
     }
 
     /// Whether the IP address is one that relays have.
@@ -98,6 +106,9 @@ impl Relays {
         fx: &mut Effects,
     ) -> Option<[Option<Key>; 2]> {
         let address = self.addresses[index(family)]?;
+        if fx.is_driver_behind() {
+            return None;
+        }
         let port = self.ports.take(family, demand, random)?;
         let mut ask = |port| {
             let owner = Owner::Allocation(allocation);
@@ -115,6 +126,7 @@ impl Relays {
     /// Forgets a relay; the driver closes its socket, if it was open. The port stays taken when `keep_port`.
     pub(super) fn close(&mut self, key: Key, keep_port: bool, fx: &mut Effects) -> Option<Relay> {
         let relay = self.slab.remove(key)?;
+        self.ports.set_closed(relay.family, relay.port);
         if relay.open {
             fx.command(Command::CloseRelay { relay: RelayId(key) });
         }
@@ -171,6 +183,7 @@ impl Relays {
     }
 
     /// How many are held in reserve.
+    #[cfg(test)]
     pub(super) fn reserved_len(&self) -> usize {
         self.reserved.len()
     }

@@ -212,3 +212,61 @@ fn a_configuration_that_cannot_work_is_refused() {
     let printed = std::format!("{:?}", Server::new(World::config()).unwrap());
     assert!(!printed.contains("alice"), "{printed}");
 }
+
+#[test]
+fn a_port_that_another_program_has_is_not_taken_for_a_relay() {
+    let mut world = World::with(|config| config.relay_ports = 50_000..=50_001);
+    let (mut client, relay) = world.allocated(AT);
+    // The other port cannot be opened; while that is found out, it is still not one of ours.
+    let other = relay.port() ^ 1;
+    world.driving = false;
+    let mut second = Client::at("198.51.100.8:5000");
+    world.greet(&mut second);
+    let request = second.request(world.id(), Method::ALLOCATE, for_udp);
+    assert_eq!(world.hand_in(second.link, &request).1, None);
+    let Command::OpenRelay { address, .. } = world.waiting[0] else { panic!("{:?}", world.waiting) };
+    assert_eq!(address.port(), other);
+    let peer = std::string::ToString::to_string(&address);
+    world.permit(&mut client, &peer);
+    assert_eq!(world.send(&client, &peer, b"x"), Err(Rejection::Forbidden));
+    assert_eq!(world.bind(&mut client, 0x4000, &peer), 403);
+}
+
+#[test]
+fn reserved_ports_count_before_they_are_open() {
+    let mut world = World::with(|config| config.limits.allocations_per_user = 4);
+    world.driving = false;
+    let pair = EvenPort { reserve_next: true };
+    let mut asked = |n: u8| {
+        let mut client = Client::at(&std::format!("198.51.100.{n}:1"));
+        world.greet(&mut client);
+        let request =
+            client.request(world.id(), Method::ALLOCATE, |message| for_udp(message).attribute(&pair));
+        world.hand_in(client.link, &request).1.map(|answer| answer.code())
+    };
+    assert_eq!((asked(1), asked(2), asked(3)), (None, None, Some(486)));
+    world.pass(Duration::from_secs(10));
+    let codes: Vec<_> = world.sent().into_iter().map(|(_, answer)| answer.code()).collect();
+    assert_eq!(codes, [508, 508]);
+    assert_eq!(super::hostile::digest(&world), [0; 7], "nothing is held");
+}
+
+#[test]
+fn a_driver_that_fetches_nothing_is_not_asked_for_ever_more() {
+    let mut world = World::with(|config| {
+        config.limits.allocations_per_user = u32::MAX;
+        config.limits.allocations = u32::MAX;
+        config.limits.transmits = 1;
+    });
+    let mut client = Client::at(AT);
+    world.greet(&mut client);
+    // One client, whose connection breaks again and again; the driver fetches no command.
+    for _ in 0..5_000 {
+        let request = client.request(world.id(), Method::ALLOCATE, for_udp);
+        let _ = world.server.handle_datagram(client.link, &request, world.now);
+        world.server.disconnected(client.link, world.now);
+    }
+    let waiting = std::iter::from_fn(|| world.server.poll_command()).count();
+    assert!(waiting <= 4096, "{waiting}");
+    assert_eq!(world.server.allocations(), 0);
+}

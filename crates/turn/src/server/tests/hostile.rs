@@ -22,7 +22,7 @@ pub(super) fn digest(world: &World) -> [usize; 7] {
         server.relays.reserved_len(),
         server.accounts.len(),
         server.deadlines.len(),
-        server.allocations.keys().len(),
+        server.accounts.held(),
         server.poll_timeout().is_some().into(),
     ]
 }
