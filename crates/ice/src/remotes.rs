@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use floe_stun::RetransmissionSchedule;
+use floe_stun::{RetransmissionSchedule, Time};
 use hashbrown::HashMap;
 
 use crate::candidate::{Candidate, Foundation};
@@ -23,8 +23,10 @@ pub(crate) struct Remote {
     pub(crate) checks_sent: u16,
     /// The zone that checks from it came through, if it is a link-local address (RFC 4007 §6).
     zone: u32,
-    /// It turned out to belong to another generation of the session.
+    /// It turned out to belong to another generation of the session, or gave way to a newer one.
     forgotten: bool,
+    /// When a check came from it that nobody had signalled.
+    learned: Option<Time>,
     /// An answer came from it: whoever is there takes part.
     pub(crate) answered: bool,
 }
@@ -198,7 +200,13 @@ impl Remotes {
     }
 
     /// A candidate that a check came from (§7.3.1.3), with a foundation that no other has nor will have.
-    pub(crate) fn learn(&mut self, component: Component, address: SocketAddr, priority: u32) -> RemoteId {
+    pub(crate) fn learn(
+        &mut self,
+        component: Component,
+        address: SocketAddr,
+        priority: u32,
+        now: Time,
+    ) -> RemoteId {
         let taken = |f: &Foundation| self.iter().any(|(_, r)| r.candidate.foundation() == f);
         let text = Foundation::peer_reflexive(taken);
         let foundation = self.number();
@@ -209,19 +217,31 @@ impl Remotes {
             .with_hidden_related_address();
         self.peer_reflexive = self.peer_reflexive.saturating_add(1);
         let id = self.push(component, candidate, foundation, false);
-        if let (SocketAddr::V6(v6), Some(remote)) = (address, self.get_mut(id)) {
-            remote.zone = v6.scope_id();
+        if let Some(remote) = self.get_mut(id) {
+            remote.learned = Some(now);
+            if let SocketAddr::V6(v6) = address {
+                remote.zone = v6.scope_id();
+            }
         }
         id
     }
 
-    /// Takes a signalled candidate that has no pairs back: its ufrag is not the peer's (RFC 8838 §11).
+    /// Those that were learned, and not signalled since, the oldest first, and when; none once as many have given way as are
+    /// kept.
+    pub(crate) fn learned(&self, limit: u16) -> impl Iterator<Item = (RemoteId, Time)> {
+        let gone = self.list.iter().filter(|r| r.forgotten && r.learned.is_some()).count();
+        let some = if gone < usize::from(limit) { usize::MAX } else { 0 };
+        self.iter().filter(|(_, r)| !r.signalled).filter_map(|(id, r)| Some((id, r.learned?))).take(some)
+    }
+
+    /// Takes a candidate back that has no pairs: its ufrag is not the peer's (RFC 8838 §11), or it gives way to another one.
     pub(crate) fn forget(&mut self, id: RemoteId) {
-        let Some(remote) = self.get_mut(id).filter(|r| r.signalled && !r.forgotten) else { return };
+        let Some(remote) = self.get_mut(id).filter(|r| !r.forgotten) else { return };
         remote.forgotten = true;
-        let key = (remote.component, identity(remote.candidate.address()));
+        let (signalled, key) = (remote.signalled, (remote.component, identity(remote.candidate.address())));
         self.by_address.remove(&key);
-        self.signalled = self.signalled.saturating_sub(1);
+        let count = if signalled { &mut self.signalled } else { &mut self.peer_reflexive };
+        *count = count.saturating_sub(1);
     }
 
     fn push(
@@ -236,7 +256,7 @@ impl Remotes {
         let address = identity(candidate.address());
         self.by_address.insert((component, address), id);
         let checks_sent = self.spent.on(address);
-        let (zone, forgotten, answered) = (0, false, false);
+        let (zone, forgotten, learned, answered) = (0, false, None, false);
         self.list.push(Remote {
             candidate,
             component,
@@ -245,6 +265,7 @@ impl Remotes {
             checks_sent,
             zone,
             forgotten,
+            learned,
             answered,
         });
         id

@@ -43,6 +43,8 @@ pub(crate) struct Checklist {
     order: Vec<PairId>,
     /// The triggered-check queue (§6.1.4.1), first in, first out.
     triggered: VecDeque<PairId>,
+    /// Checks from it since the last ordinary one.
+    triggered_in_a_row: u8,
     /// How many of the pairs are valid.
     valid: u16,
 }
@@ -66,7 +68,8 @@ pub(crate) struct Checklists {
 impl Checklists {
     pub(crate) fn new(streams: usize, cap: u16) -> Self {
         let (order, triggered) = (Vec::new(), VecDeque::new());
-        let list = Checklist { state: ChecklistState::Running, order, triggered, valid: 0 };
+        let (state, triggered_in_a_row) = (ChecklistState::Running, 0);
+        let list = Checklist { state, order, triggered, triggered_in_a_row, valid: 0 };
         Self {
             pairs: PairTable::default(),
             lists: alloc::vec![list; streams],

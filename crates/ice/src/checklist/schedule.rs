@@ -5,6 +5,10 @@ use crate::stats::PairState;
 
 use super::{ChecklistState, Checklists};
 
+/// [D] After so many triggered checks in a row an ordinary one has its turn. §6.1.4.2 lets it wait for all of them, but two NATs
+/// that map by destination make learned candidates, and with them triggered checks, without end.
+const TRIGGERED_IN_A_ROW: u8 = 4;
+
 impl Checklists {
     /// §6.1.4.1: to the end of the triggered-check queue, unless it is on it.
     pub(crate) fn trigger(&mut self, id: PairId) {
@@ -42,12 +46,26 @@ impl Checklists {
         let count = self.lists.len();
         for step in 0..count {
             let at = (self.turn + step) % count;
-            if let Some(id) = self.next_triggered(at).or_else(|| self.next_ordinary(at)) {
+            if let Some(id) = self.next_of(at) {
                 self.turn = (at + 1) % count;
                 return Some(id);
             }
         }
         None
+    }
+
+    fn next_of(&mut self, at: usize) -> Option<PairId> {
+        if self.lists.get(at)?.triggered_in_a_row >= TRIGGERED_IN_A_ROW
+            && let Some(id) = self.next_ordinary(at)
+        {
+            self.lists.get_mut(at)?.triggered_in_a_row = 0;
+            return Some(id);
+        }
+        let triggered = self.next_triggered(at);
+        let list = self.lists.get_mut(at)?;
+        list.triggered_in_a_row =
+            if triggered.is_some() { list.triggered_in_a_row.saturating_add(1) } else { 0 };
+        triggered.or_else(|| self.next_ordinary(at))
     }
 
     /// Step 1, for lists in every state: a check that the peer's own check asked for is sent whatever else is concluded.

@@ -152,8 +152,7 @@ impl Session {
 
     /// §7.3.1.3 to §7.3.1.5.
     fn act_on(&mut self, component: Component, request: &CheckRequest, now: Time, fx: &mut Effects) {
-        let Some((remote, learned)) = self.remote_or_learn(component, request.source, request.priority)
-        else {
+        let Some((remote, learned)) = self.remote_or_learn(component, request, now) else {
             fx.counters.reject(Rejection::LimitReached);
             return;
         };

@@ -2,6 +2,9 @@
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+
+use floe_stun::Time;
 
 use crate::candidate::pair_priority;
 use crate::checklist::{Formed, NewPair, Pair, PairFoundation};
@@ -9,8 +12,15 @@ use crate::effects::Effects;
 use crate::ids::{Component, LocalId, PairId, RemoteId};
 use crate::io::Rejection;
 use crate::locals::BaseId;
+use crate::stats::PairState;
 
+use super::check_request::CheckRequest;
 use super::{Session, Stream};
+
+/// How long a candidate that was learned from a check and failed keeps its place before one that came later (our own rule).
+/// Two NATs that map by destination make learned candidates for each other without end, some every Ta: that has to stop at the
+/// limit on them, and not begin anew; then there has to be room for one that works, by the peer's next consent check.
+const LEARNED_IN_VAIN: Duration = Duration::from_secs(5);
 
 impl Session {
     /// A base has its first signalled candidate, or a better one: pairs with everything the peer signalled.
@@ -141,20 +151,43 @@ impl Session {
         self.checklists.reprioritise(priorities);
     }
 
-    /// The remote candidate a request came from, learned if it is new (§7.3.1.3).
+    /// The remote candidate a request came from, learned if it is new (§7.3.1.3). Without room for another one, one that
+    /// failed gives way.
     pub(super) fn remote_or_learn(
         &mut self,
         component: Component,
-        source: SocketAddr,
-        priority: u32,
+        request: &CheckRequest,
+        now: Time,
     ) -> Option<(RemoteId, bool)> {
-        if let Some(known) = self.remotes.find(component, source) {
+        if let Some(known) = self.remotes.find(component, request.source) {
             return Some((known, false));
         }
-        if self.remotes.peer_reflexive() >= self.config.limits.peer_reflexive {
-            return None;
+        let limit = self.config.limits.peer_reflexive;
+        if self.remotes.peer_reflexive() >= limit {
+            // The peer was answered there and counts on it, if it nominates.
+            let patience = if request.use_candidate { Duration::ZERO } else { LEARNED_IN_VAIN };
+            let in_vain = self.learned_in_vain(patience, now)?;
+            self.give_way(in_vain);
         }
-        Some((self.remotes.learn(component, source, priority), true))
+        Some((self.remotes.learn(component, request.source, request.priority, now), true))
+    }
+
+    /// The oldest of the candidates that were learned this long ago or longer and that nothing came of.
+    fn learned_in_vain(&self, patience: Duration, now: Time) -> Option<RemoteId> {
+        let over = |p: &Pair| p.state() == PairState::Failed && !p.nominate_when_valid && !p.barred;
+        let in_vain = |id: RemoteId| self.checklists.all().all(|(_, p)| p.remote != id || over(p));
+        let learned = self.remotes.learned(self.config.limits.peer_reflexive);
+        let mut old = learned.filter(|&(_, at)| now.saturating_since(at) >= patience).map(|(id, _)| id);
+        old.find(|&id| in_vain(id))
+    }
+
+    fn give_way(&mut self, remote: RemoteId) {
+        let pairs: Vec<PairId> =
+            self.checklists.all().filter(|(_, p)| p.remote == remote).map(|(id, _)| id).collect();
+        for pair in pairs {
+            self.checklists.remove(pair);
+        }
+        self.remotes.forget(remote);
     }
 }
 

@@ -208,6 +208,65 @@ fn a_link_local_check_to_a_global_address_is_answered_and_makes_no_pair() {
     assert_eq!(script.requests().len(), 0);
 }
 
+/// A controlled agent that has learned two candidates, which is its limit, and whose checks to them failed.
+fn learned_in_vain() -> Script {
+    let mut script = Script::with(Role::Controlled, 1, |c| c.limits.peer_reflexive = 2);
+    for n in [11, 12] {
+        script.ask(|a| a.from = remote(n));
+        let triggered = script.check();
+        script.reply(&triggered, |r| r.from = remote(20 + n));
+        assert_eq!(script.state_of(local(1), remote(n)), Some(PairState::Failed));
+    }
+    script
+}
+
+#[test]
+fn a_learned_candidate_that_failed_gives_way_after_a_while() {
+    let mut script = learned_in_vain();
+    script.ask(|a| a.from = remote(13));
+    assert_eq!(script.state_of(local(1), remote(13)), None, "no room yet");
+    script.to(6_000);
+    script.ask(|a| a.from = remote(13));
+    assert_eq!(script.state_of(local(1), remote(11)), None, "the oldest goes");
+    assert_eq!(script.state_of(local(1), remote(12)), Some(PairState::Failed));
+    let triggered = script.check();
+    assert_eq!(triggered.to, remote(13));
+    script.reply(&triggered, |_| {});
+    assert_eq!(script.state_of(local(1), remote(13)), Some(PairState::Succeeded));
+}
+
+#[test]
+fn a_learned_candidate_that_failed_gives_way_at_once_to_a_nominated_one() {
+    let mut script = learned_in_vain();
+    script.ask(|a| (a.from, a.nominate) = (remote(13), true));
+    let triggered = script.check();
+    assert_eq!(triggered.to, remote(13));
+    script.reply(&triggered, |_| {});
+    assert_eq!(script.selected(), Some((local(1), remote(13))));
+}
+
+#[test]
+fn learned_candidates_give_way_as_often_as_there_is_room_for_them_and_only_if_nothing_came_of_them() {
+    let mut script = learned_in_vain();
+    for n in 13..20 {
+        script.to(u64::from(n) * 6_000);
+        script.ask(|a| a.from = remote(n));
+        if n < 15 {
+            let triggered = script.check();
+            script.reply(&triggered, |r| r.from = remote(20 + n));
+        }
+        assert_eq!(script.state_of(local(1), remote(n)).is_some(), n < 15, "{n}");
+    }
+    let mut script = Script::with(Role::Controlled, 1, |c| c.limits.peer_reflexive = 1);
+    script.ask(|a| a.from = remote(11));
+    let triggered = script.check();
+    script.reply(&triggered, |_| {});
+    script.to(6_000);
+    script.ask(|a| (a.from, a.nominate) = (remote(12), true));
+    assert_eq!(script.state_of(local(1), remote(11)), Some(PairState::Succeeded), "this one works");
+    assert_eq!(script.state_of(local(1), remote(12)), None);
+}
+
 // --- through NATs -----------------------------------------------------------------------------------------------
 
 #[test]

@@ -274,3 +274,17 @@ fn one_component_may_be_concluded_while_another_is_not() {
     script.ask(|a| (a.from, a.to) = (remote(6), rtcp));
     assert_eq!(script.check().to, remote(6));
 }
+
+#[test]
+fn triggered_checks_without_end_leave_a_turn_to_ordinary_ones() {
+    // Two NATs that map by destination: each triggered check comes from an address that the peer has not seen.
+    let mut script = Script::controlled(1);
+    for n in 1..=10 {
+        script.ask(|a| a.from = remote(100 + n));
+    }
+    script.signal(&host(1));
+    script.signal(&host(2));
+    let sent: [_; 12] = core::array::from_fn(|_| script.check().to);
+    let turn = |n: u8| sent.iter().position(|&to| to == remote(n));
+    assert_eq!([turn(1), turn(2)], [Some(4), Some(9)], "{sent:?}");
+}
