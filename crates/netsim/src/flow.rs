@@ -16,6 +16,8 @@ pub(crate) struct FlowKey {
     pub(crate) origin: u64,
     pub(crate) source: SocketAddr,
     pub(crate) destination: SocketAddr,
+    /// What tells packets with other bytes apart, where that is wanted; else the same for all.
+    pub(crate) content: u64,
 }
 
 /// A packet's place in its flow.
@@ -99,6 +101,7 @@ mod tests {
             origin: 0,
             source: "10.0.0.1:1".parse().unwrap(),
             destination: "10.0.0.2:2".parse().unwrap(),
+            content: 0,
         };
         let mut flows = Flows::default();
         let places = (0..sent).map(|_| flows.next(key)).collect();

@@ -47,6 +47,7 @@ use crate::stun_server::StunServer;
 use crate::topology::TopologyError;
 
 mod notes;
+mod path;
 
 /// What an [`IcePeer`] tells its peer by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -61,14 +61,22 @@
 //! | §4.1, REQ-1 mapping | [`NatConfig::mapping`]; all three classes |
 //! | REQ-2 pooling | [`NatConfig::pooling`], [`RouterConfig::pool`] |
 //! | §4.2.1, REQ-3 port assignment | [`NatConfig::ports`]; no overloading; well-known ports stay such (REQ-3a); [`NatConfig::port_range`] to run out of them |
-//! | REQ-4 parity | [`NatConfig::parity`] |
+//! | §4.2.2, REQ-4 parity | [`NatConfig::parity`] |
+//! | §4.2.3 contiguity | no rule of its own, as RFC 4787 asks for none: what the port assignment gives |
 //! | REQ-5, REQ-6 expiry and refresh | [`NatConfig::expiry`], [`NatConfig::inbound_refresh`]; any expiry, also one that REQ-5 forbids; [`Network::reboot`] |
 //! | REQ-7 overlapping addresses | [`RouterConfig::inside`] may repeat what is used outside or elsewhere |
 //! | §5, REQ-8 filtering | [`NatConfig::filtering`]; all three classes; per mapping, as sessions of real NATs are |
-//! | §6, REQ-9 hairpinning | [`NatConfig::hairpinning`] |
+//! | §6, REQ-9 hairpinning | [`NatConfig::hairpinning`]: with external (REQ-9a) or internal source; of nested NATs each as it is told |
 //! | REQ-10 application gateways | none |
 //! | REQ-11 determinism | always |
 //! | REQ-12, REQ-13, REQ-14 ICMP, fragments | no ICMP; packets above an MTU are dropped |
+//!
+//! # How it is proved
+//!
+//! The mapping table is tested against the requirements above, and the oracle against brute force (`tests/oracle`): peers that
+//! try everything find the paths that it names and no others, for every pair of classes, two NATs deep, behind one NAT, and in
+//! random networks. Agents are tested against the oracle in the NAT matrix of the workspace (`tests/nat_matrix`): every pair of
+//! classes in every arrangement, 24 206 scenarios.
 //!
 //! # What it is not
 //!

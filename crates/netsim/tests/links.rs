@@ -87,6 +87,25 @@ fn never_more_than_four_packets_of_a_flow_in_a_row_are_lost() {
 }
 
 #[test]
+fn repeats_of_a_packet_are_a_flow_of_their_own_if_so_wished() {
+    // One packet, five times, among others that keep the flow's runs of losses short.
+    let arrivals = |apart: bool, seed: u64| {
+        let (mut net, a, b) = two(seed, Link::delay_ms(1).loss(0.6).max_loss_run(4));
+        net.set_repeats_apart(apart);
+        let to = net[b].local(0).unwrap();
+        for n in 0..5u32 {
+            for content in [0, 10 * n + 1, 10 * n + 2, 10 * n + 3] {
+                net.with(a, |probe, _| probe.send(to, &content.to_be_bytes()));
+            }
+        }
+        net.run_for(Duration::from_secs(1));
+        numbers(&net, b).into_iter().filter(|&content| content == 0).count()
+    };
+    assert!((0..300).all(|seed| arrivals(true, seed) > 0));
+    assert!((0..300).any(|seed| arrivals(false, seed) == 0), "the others may be the ones that come through");
+}
+
+#[test]
 fn a_link_that_loses_everything_is_cut() {
     let (mut net, a, b) = two(1, Link::IDEAL.loss(1.0));
     send(&mut net, a, b, 20);

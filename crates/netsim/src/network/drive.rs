@@ -268,7 +268,7 @@ impl Network {
         }
         let own = self.topology.interfaces_of(host).find(|own| own.addresses.contains(&destination.ip()));
         let own = own.map(|own| own.id);
-        let flow = self.flow_of(interface.0.into(), source, destination);
+        let flow = self.flow_of(interface.0.into(), source, destination, bytes);
         let slot = self.pool.insert(source, destination, flow, bytes);
         self.tap(slot, Event::Sent { endpoint: id, socket: transmit.socket });
         match own {

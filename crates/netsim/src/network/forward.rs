@@ -1,10 +1,12 @@
 //! A packet's way: through links, segments, and routers.
 
+use std::hash::Hasher;
 use std::net::{SocketAddr, SocketAddrV4};
 
 use super::Network;
 use crate::firewall::FirewallDrop;
 use crate::flow::{FlowKey, InFlow};
+use crate::hash::Mixer;
 use crate::id::{InterfaceId, RouterId, SegmentId};
 use crate::link::{Link, up_to};
 use crate::nat::NatDrop;
@@ -57,9 +59,16 @@ impl Network {
         origin: u64,
         source: SocketAddr,
         destination: SocketAddr,
+        bytes: &[u8],
     ) -> Option<InFlow> {
-        let wanted = self.topology.needs_flows;
-        wanted.then(|| self.flows.next(FlowKey { origin, source, destination }))
+        if !self.topology.needs_flows {
+            return None;
+        }
+        let mut content = Mixer::default();
+        if self.repeats_apart {
+            content.write(bytes);
+        }
+        Some(self.flows.next(FlowKey { origin, source, destination, content: content.finish() }))
     }
 
     /// Sends a packet into a segment.

@@ -73,6 +73,8 @@ pub struct Network {
     /// Events handled at the present instant.
     instant_events: u32,
     chart_on_panic: bool,
+    /// Packets with the same bytes are a flow of their own.
+    repeats_apart: bool,
 }
 
 impl Network {
@@ -104,6 +106,7 @@ impl Network {
             halted: None,
             instant_events: 0,
             chart_on_panic: true,
+            repeats_apart: false,
         }
     }
 
@@ -253,6 +256,13 @@ impl Network {
         Ok(())
     }
 
+    /// Makes the packets of a flow that have the same bytes a flow of their own, for those sent from now on: a request and its
+    /// retransmissions, say. Then [`Link::max_loss_run`] is a promise: of one more transmission than that of the same request
+    /// one comes through, whatever else is sent meanwhile. Jitter keeps the order of those packets only. Off by default.
+    pub const fn set_repeats_apart(&mut self, on: bool) {
+        self.repeats_apart = on;
+    }
+
     /// Restarts a router: its mappings and sessions are forgotten.
     ///
     /// # Errors
@@ -350,8 +360,8 @@ impl Network {
         bytes: &[u8],
     ) -> Result<PacketId, TopologyError> {
         self.topology.segment(segment).ok_or(TopologyError::UnknownId)?;
-        let flow = self.flow_of(u64::from(segment.0) | 1 << 32, source, destination);
         let bytes = &bytes[..bytes.len().min(MAX_PAYLOAD)];
+        let flow = self.flow_of(u64::from(segment.0) | 1 << 32, source, destination, bytes);
         let slot = self.pool.insert(source, destination, flow, bytes);
         let packet = self.pool.get(slot).id;
         self.tap(slot, Event::Injected { segment });

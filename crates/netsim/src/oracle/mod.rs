@@ -69,6 +69,39 @@ impl Verdict {
     pub const fn is_no(&self) -> bool {
         matches!(self, Self::No)
     }
+
+    /// The best of the paths that there are whatever the timing, as [`PathKind::rank`] tells. `None` if there is none.
+    ///
+    /// ```
+    /// use floe_netsim::{Firewall, NatType, Network, Site};
+    ///
+    /// let mut net = Network::new(1);
+    /// net.add_stun_server("stun", &Site::public())?;
+    /// let site = Site::behind(NatType::FULL_CONE).ipv6(Firewall::stateful());
+    /// let a = net.add_peer("a", &site)?;
+    /// let b = net.add_peer("b", &site)?;
+    /// let best = net.direct_path(a.host, b.host).best().map(|path| path.to_string());
+    /// assert_eq!(best.as_deref(), Some("host-host over IPv6"));
+    /// # Ok::<(), floe_netsim::TopologyError>(())
+    /// ```
+    #[must_use]
+    pub fn best(&self) -> Option<PathKind> {
+        match self {
+            Self::Yes { paths, .. } => paths.iter().copied().max_by_key(|path| path.rank()),
+            Self::No | Self::Maybe { .. } => None,
+        }
+    }
+
+    /// Whether a path of this kind is among those that there are or may be, but for when an address was learned.
+    #[must_use]
+    pub fn allows(&self, path: PathKind) -> bool {
+        let among = |paths: &[PathKind]| paths.iter().any(|known| known.is_like(path));
+        match self {
+            Self::Yes { paths, possible } => among(paths) || among(possible),
+            Self::Maybe { paths, .. } => among(paths),
+            Self::No => false,
+        }
+    }
 }
 
 impl fmt::Display for Verdict {
@@ -109,6 +142,41 @@ impl PathKind {
     #[must_use]
     pub const fn new(ipv4: bool, local: Kind, remote: Kind) -> Self {
         Self { ipv4, local, remote }
+    }
+
+    /// Whether two are the same but for when an address was learned: one that a check shows before a server does is
+    /// peer-reflexive, and the same path.
+    ///
+    /// ```
+    /// use floe_netsim::{Kind, PathKind};
+    ///
+    /// let early = PathKind::new(true, Kind::Host, Kind::PeerReflexive);
+    /// let late = PathKind::new(true, Kind::Host, Kind::ServerReflexive);
+    /// assert!(early.is_like(late));
+    /// assert!(!early.is_like(PathKind::new(true, Kind::Host, Kind::Host)));
+    /// ```
+    #[must_use]
+    pub fn is_like(self, other: Self) -> bool {
+        let like = |a: Kind, b: Kind| (a == Kind::Host) == (b == Kind::Host);
+        self.ipv4 == other.ipv4 && like(self.local, other.local) && like(self.remote, other.remote)
+    }
+
+    /// How good it is: the greater, the better. That is the order of the priorities of pairs (RFC 8445 §6.1.2.3) of
+    /// candidates with the recommended type preferences (§5.1.2.2), the two reflexive ones taken for one; and IPv6 before
+    /// IPv4 where the types are the same (RFC 8421 §4).
+    ///
+    /// ```
+    /// use floe_netsim::{Kind, PathKind};
+    ///
+    /// let direct = PathKind::new(true, Kind::Host, Kind::Host);
+    /// let across = PathKind::new(false, Kind::Host, Kind::ServerReflexive);
+    /// assert!(direct.rank() > across.rank());
+    /// ```
+    #[must_use]
+    pub fn rank(self) -> (u8, u8, bool) {
+        let preference = |kind| if kind == Kind::Host { 126 } else { 110 };
+        let [local, remote] = [self.local, self.remote].map(preference);
+        (local.min(remote), local.max(remote), !self.ipv4)
     }
 }
 

@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod brute_force;
+mod nested;
 mod puncher;
 mod random;
