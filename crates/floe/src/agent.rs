@@ -11,7 +11,7 @@ use crate::builder::Builder;
 use crate::connection::Connection;
 use crate::engine::{Engine, Handle, is_over};
 use crate::error::ConnectError;
-use crate::event::{Event, Pair};
+use crate::event::{Event, Pair, of_session};
 
 /// An ICE agent that runs on sockets of this machine. Cheap to clone; all clones are the same agent.
 ///
@@ -41,25 +41,46 @@ impl Agent {
 
     // --- our description ------------------------------------------------------------------------------------------
 
-    /// What to signal to the peer first: our ufrag and pwd, the same for all streams.
+    /// What to signal to the peer first: our ufrag and pwd, the same for all streams. A restart changes them.
     #[must_use]
     pub fn local_credentials(&self) -> Credentials {
         self.engine().agent().local_credentials().clone()
     }
 
-    /// The local candidates found so far. Each is announced by [`Event::LocalCandidate`] as well.
+    /// The local candidates of this session found so far. Each is announced by [`Event::LocalCandidate`] as well.
     #[must_use]
     pub fn local_candidates(&self) -> Vec<(StreamId, Candidate)> {
         let agent = self.engine().agent();
-        agent.local_candidates().map(|(_, stream, candidate)| (stream, candidate.clone())).collect()
+        agent
+            .local_candidates()
+            .map(|(_, stream, candidate)| (stream, of_session(&agent, candidate)))
+            .collect()
+    }
+
+    // --- restart --------------------------------------------------------------------------------------------------
+
+    /// Restarts ICE (RFC 8445 §9), with the addresses that the machine has now: when it has moved to another network, when the
+    /// agent has [failed](ConnectionState::Failed), or when the application wants another path. In any state, and as often as
+    /// needed.
+    ///
+    /// Nothing is torn down: data goes on where it went until the new session has selected a path, and connections follow by
+    /// themselves. [`Event::Restarted`] has the new credentials; signal them and the candidates that follow, as at the
+    /// beginning. The peer restarts by itself when it gets them, and its new credentials come back.
+    ///
+    /// # Errors
+    /// The agent is closed.
+    pub fn restart(&self) -> Result<(), AgentError> {
+        self.engine().input(floe_ice::Agent::restart)
     }
 
     // --- the peer's description -----------------------------------------------------------------------------------
 
-    /// The peer's ufrag and pwd, for all streams. Saying the same again changes nothing.
+    /// The peer's ufrag and pwd, for all streams. Saying the same again changes nothing. Other ones than before are the peer's
+    /// answer to [`Agent::restart`], or mean that the peer has restarted ICE; then this side does so too, and
+    /// [`Event::Restarted`] has what to signal back.
     ///
     /// # Errors
-    /// Other credentials were set before, or the agent is closed.
+    /// They are from before a restart, only one of ufrag and pwd is another one, or the agent is closed.
     pub fn set_remote_credentials(&self, credentials: Credentials) -> Result<(), AgentError> {
         self.set_remote_parameters(&credentials.into())
     }
@@ -67,7 +88,7 @@ impl Agent {
     /// The peer's credentials and options, for all streams.
     ///
     /// # Errors
-    /// Other credentials were set before, or the agent is closed.
+    /// As [`Agent::set_remote_credentials`].
     pub fn set_remote_parameters(&self, parameters: &RemoteParameters) -> Result<(), AgentError> {
         self.engine().input(|agent, now| agent.set_remote_parameters(parameters, now))
     }
@@ -76,7 +97,7 @@ impl Agent {
     /// §5.4).
     ///
     /// # Errors
-    /// The stream does not exist, has other credentials already, or the agent is closed.
+    /// The stream does not exist, or as [`Agent::set_remote_credentials`].
     pub fn set_stream_remote_parameters(
         &self,
         stream: StreamId,
@@ -114,6 +135,19 @@ impl Agent {
     pub fn end_of_remote_candidates(&self) -> Result<(), AgentError> {
         let last = self.engine().lanes().last().map_or(0, |lane| lane.component.stream.0);
         (0..=last).try_for_each(|stream| self.end_of_stream_remote_candidates(StreamId(stream)))
+    }
+
+    /// As [`Agent::end_of_remote_candidates`], of the session in which the peer has this ufrag (RFC 8838 §13): what is on its way
+    /// while ICE restarts is not taken for the end of the new session's candidates.
+    ///
+    /// # Errors
+    /// The agent is closed.
+    pub fn end_of_remote_candidates_of(&self, ufrag: &str) -> Result<(), AgentError> {
+        let last = self.engine().lanes().last().map_or(0, |lane| lane.component.stream.0);
+        let end = |stream| {
+            self.engine().input(|agent, now| agent.end_of_remote_candidates_of(StreamId(stream), ufrag, now))
+        };
+        (0..=last).try_for_each(end)
     }
 
     /// The peer has no further candidates for one stream.
@@ -227,9 +261,7 @@ impl Agent {
     #[must_use]
     pub fn pairs(&self) -> Vec<Pair> {
         let agent = self.engine().agent_with_traffic();
-        let pair =
-            |info: floe_ice::PairInfo<'_>| Pair::new(&info, agent.pair_stats(info.id).unwrap_or_default());
-        agent.pairs().map(pair).collect()
+        agent.pairs().map(|info| Pair::new(&agent, &info)).collect()
     }
 
     /// What the agent counted since its start.

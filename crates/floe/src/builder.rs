@@ -1,11 +1,10 @@
 //! The settings of an agent.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use floe_ice::{Config, InterfaceAddress, Nomination, Role};
+use floe_ice::{Config, Nomination, Role};
 use rand::TryRng;
 use rand::rngs::SysRng;
 
@@ -13,15 +12,13 @@ use crate::agent::Agent;
 use crate::driver::{Driver, Tools};
 use crate::engine::Engine;
 use crate::error::StartError;
-use crate::interfaces::{self, Interface};
+use crate::interfaces::{Choice, Interface};
 use crate::pace::Common;
 use crate::resolver::{Resolver, SystemResolver};
 use crate::socket::SocketOptions;
 
 /// Datagrams kept for an application that does not receive; about as many as the system keeps by default.
 const RECEIVE_QUEUE: usize = 128;
-
-type InterfaceFilter = dyn Fn(&Interface) -> bool + Send + Sync;
 
 /// Settings for a new [`Agent`], from [`Agent::builder`]. Every default suits a peer on the Internet, except that
 /// there is no STUN server, without which a peer behind a NAT is rarely found.
@@ -42,8 +39,7 @@ type InterfaceFilter = dyn Fn(&Interface) -> bool + Send + Sync;
 pub struct Builder {
     config: Config,
     servers: Vec<String>,
-    bind: Vec<IpAddr>,
-    filter: Box<InterfaceFilter>,
+    addresses: Choice,
     options: SocketOptions,
     receive_queue: usize,
     resolver: Arc<dyn Resolver>,
@@ -55,8 +51,7 @@ impl Builder {
             // Replaced at the start by random bytes of the system.
             config: Config::new([0; 32]),
             servers: Vec::new(),
-            bind: Vec::new(),
-            filter: Box::new(interfaces::is_usual),
+            addresses: Choice::default(),
             options: SocketOptions::default(),
             receive_queue: RECEIVE_QUEUE,
             resolver: Arc::new(SystemResolver),
@@ -120,13 +115,13 @@ impl Builder {
     /// Uses this address of the machine, and, called more than once, these; no others and whatever the filter says.
     /// Loopback is allowed here. By default all addresses that the filter passes are used, loopback never.
     pub fn bind(mut self, address: impl Into<IpAddr>) -> Self {
-        self.bind.push(address.into().to_canonical());
+        self.addresses.bind.push(address.into().to_canonical());
         self
     }
 
-    /// Uses the interfaces that this passes, in place of [`interfaces::is_usual`].
+    /// Uses the interfaces that this passes, in place of [`interfaces::is_usual`](crate::interfaces::is_usual).
     pub fn interface_filter(mut self, filter: impl Fn(&Interface) -> bool + Send + Sync + 'static) -> Self {
-        self.filter = Box::new(filter);
+        self.addresses.filter = Box::new(filter);
         self
     }
 
@@ -187,13 +182,14 @@ impl Builder {
             let address = server.parse().map_err(|reason| StartError::Server(server.clone(), reason))?;
             self.config.gather.servers.push(address);
         }
-        let interfaces = self.interfaces()?;
-        self.config.gather.loopback |= self.bind.iter().any(IpAddr::is_loopback);
+        let interfaces = self.addresses.list()?;
+        self.config.gather.loopback |= self.addresses.bind.iter().any(IpAddr::is_loopback);
         let mut random = [0; 2];
         SysRng.try_fill_bytes(&mut self.config.seed).map_err(|_| StartError::NoRandomness)?;
         SysRng.try_fill_bytes(&mut random).map_err(|_| StartError::NoRandomness)?;
 
-        let engine = Arc::new(Engine::new(self.config, self.receive_queue, Common::of(&runtime))?);
+        let (queue, addresses) = (self.receive_queue, self.addresses);
+        let engine = Arc::new(Engine::new(self.config, queue, addresses, Common::of(&runtime))?);
         let tools =
             Tools { options: self.options, resolver: self.resolver, port_offset: u16::from_ne_bytes(random) };
         // A new agent is neither gathering nor closed, which are the only errors.
@@ -212,30 +208,6 @@ impl Builder {
             _ => Ok(()),
         }
     }
-
-    /// What the agent may use: what was named, or else what the filter passes.
-    fn interfaces(&self) -> Result<Vec<InterfaceAddress>, StartError> {
-        let listed = interfaces::list();
-        if self.bind.is_empty() {
-            let listed = listed.map_err(StartError::Interfaces)?;
-            return Ok(listed.iter().filter(|&i| (self.filter)(i)).map(Interface::to_agent).collect());
-        }
-        let listed = listed.unwrap_or_default();
-        let mut seen = BTreeSet::new();
-        let mut chosen = Vec::new();
-        for &address in self.bind.iter().filter(|&&address| seen.insert(address)) {
-            if address.is_unspecified() || address.is_multicast() {
-                return Err(StartError::BindAddress(address));
-            }
-            let known = listed.iter().find(|interface| interface.address == address);
-            let mut entry = InterfaceAddress::new(known.map_or(0, |i| i.index), address);
-            entry.prefix_len = known.map(|i| i.prefix_len);
-            entry.default_route = known.is_some_and(|i| i.default_route);
-            // Neither temporary nor deprecated, even if it is: it was asked for.
-            chosen.push(entry);
-        }
-        Ok(chosen)
-    }
 }
 
 impl std::fmt::Debug for Builder {
@@ -243,7 +215,7 @@ impl std::fmt::Debug for Builder {
         f.debug_struct("Builder")
             .field("config", &self.config)
             .field("servers", &self.servers)
-            .field("bind", &self.bind)
+            .field("bind", &self.addresses.bind)
             .field("options", &self.options)
             .field("receive_queue", &self.receive_queue)
             .finish_non_exhaustive()

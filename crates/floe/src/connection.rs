@@ -200,7 +200,8 @@ impl Connection {
     /// The selected pair (RFC 8445 §8.1.1); `None` before there is one, or when it died.
     #[must_use]
     pub fn selected_pair(&self) -> Option<SelectedPair> {
-        self.engine().agent().selected_pair(self.component()).map(|info| SelectedPair::new(&info))
+        let agent = self.engine().agent();
+        agent.selected_pair(self.component()).map(|info| SelectedPair::new(&agent, &info))
     }
 
     /// What happened on the selected pair: round-trip times, checks, packets and bytes.

@@ -4,7 +4,7 @@
 //! lane, the agent, then any other; of the others only one at a time.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use floe_ice::{Component, ConnectionState, GatheringState, ServerAddress, SocketId};
@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::event::{Events, translate};
+use crate::interfaces::Choice;
 use crate::lane::Lane;
 use crate::pace::Common;
 use crate::readers::Signal;
@@ -36,6 +37,9 @@ pub(crate) struct Engine {
     gathering: watch::Sender<GatheringState>,
     pub(crate) signal: Arc<Signal>,
     servers: Vec<ServerAddress>,
+    addresses: Choice,
+    /// The restarts that were seen. Used under the agent's lock.
+    restarts: AtomicU64,
     /// The time of the last sending matters: without consent checks, keepalives depend on it.
     keepalives: bool,
     closed: AtomicBool,
@@ -45,6 +49,7 @@ impl Engine {
     pub(crate) fn new(
         mut config: floe_ice::Config,
         queue_limit: usize,
+        addresses: Choice,
         common: Arc<Common>,
     ) -> Result<Self, floe_ice::ConfigError> {
         let signal = Arc::new(Signal::default());
@@ -62,6 +67,8 @@ impl Engine {
             agent: Mutex::new(agent),
             signal,
             servers,
+            addresses,
+            restarts: AtomicU64::new(0),
             keepalives,
             closed: AtomicBool::new(false),
         })
@@ -98,10 +105,27 @@ impl Engine {
     pub(crate) fn input<R>(&self, input: impl FnOnce(&mut floe_ice::Agent, Time) -> R) -> R {
         let mut agent = self.agent_with_traffic();
         let result = input(&mut agent, self.now());
+        self.follow_restart(&mut agent);
         self.publish(&mut agent);
         drop(agent);
         self.signal.notify();
         result
+    }
+
+    /// ICE was restarted, by us or because the peer did: gathering begins anew, with the addresses of now, before candidates
+    /// of addresses that are gone become known.
+    fn follow_restart(&self, agent: &mut floe_ice::Agent) {
+        let restarts = agent.counters().restarts;
+        if self.restarts.swap(restarts, Ordering::Relaxed) == restarts {
+            return;
+        }
+        self.lanes.iter().for_each(Lane::revive);
+        // A session that has just begun is neither gathering nor closed, which are the only errors.
+        let _ = match self.addresses.list() {
+            Ok(interfaces) => agent.gather(&interfaces, self.now()),
+            // The system does not tell: the sockets that there are stay.
+            Err(_) => agent.end_of_local_candidates(self.now()),
+        };
     }
 
     fn publish(&self, agent: &mut floe_ice::Agent) {

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 
 use floe_ice::{
-    Candidate, Component, ConnectionState, ConsentLoss, GatheringFailure, GatheringState, PairId, PairInfo,
-    PairState, PairStats, Role, SelectionReason, ServerAddress, StreamId,
+    Candidate, Component, ConnectionState, ConsentLoss, Credentials, GatheringFailure, GatheringState,
+    PairId, PairInfo, PairState, PairStats, RestartCause, Role, SelectionReason, ServerAddress, StreamId,
 };
 use tokio::sync::Notify;
 
@@ -23,7 +23,7 @@ pub enum Event {
     LocalCandidate {
         /// The stream it belongs to.
         stream: StreamId,
-        /// The candidate; it says its component.
+        /// The candidate; it says its component, and by its ufrag which session it belongs to (RFC 8838 §9).
         candidate: Candidate,
     },
     /// Gathering went on. [`GatheringState::Complete`] is the moment to signal end-of-candidates.
@@ -77,6 +77,15 @@ pub enum Event {
     },
     /// A role conflict was resolved by changing our role (RFC 8445 §7.3.1.1, §7.2.5.1).
     RoleChanged(Role),
+    /// ICE was restarted (RFC 8445 §9), by [`Agent::restart`](crate::Agent::restart) or because the peer did: signal these
+    /// credentials to the peer, and then the candidates that are announced from now on. Data goes on where it went until the new
+    /// session has found its path.
+    Restarted {
+        /// Who began.
+        cause: RestartCause,
+        /// Our new ufrag and pwd.
+        credentials: Credentials,
+    },
 }
 
 /// The pair that carries the data of a component.
@@ -92,8 +101,9 @@ pub struct SelectedPair {
 }
 
 impl SelectedPair {
-    pub(crate) fn new(info: &PairInfo<'_>) -> Self {
-        Self { component: info.component, local: info.local.clone(), remote: info.remote.clone() }
+    pub(crate) fn new(agent: &floe_ice::Agent, info: &PairInfo<'_>) -> Self {
+        let local = local_of(agent, info);
+        Self { component: info.component, local, remote: info.remote.clone() }
     }
 }
 
@@ -124,11 +134,12 @@ pub struct Pair {
 }
 
 impl Pair {
-    pub(crate) fn new(info: &PairInfo<'_>, stats: PairStats) -> Self {
+    pub(crate) fn new(agent: &floe_ice::Agent, info: &PairInfo<'_>) -> Self {
+        let stats = agent.pair_stats(info.id).unwrap_or_default();
         Self {
             id: info.id,
             component: info.component,
-            local: info.local.clone(),
+            local: local_of(agent, info),
             remote: info.remote.clone(),
             state: info.state,
             priority: info.priority,
@@ -137,6 +148,20 @@ impl Pair {
             selected: info.selected,
             stats,
         }
+    }
+}
+
+/// A candidate with the ufrag of the session it belongs to (RFC 8838 §9).
+pub(crate) fn of_session(agent: &floe_ice::Agent, candidate: &Candidate) -> Candidate {
+    // An ufrag of our own making is one that a candidate can have.
+    candidate.clone().with_ufrag(agent.local_credentials().ufrag()).unwrap_or_else(|_| candidate.clone())
+}
+
+/// The local candidate of a pair as it was signalled; one from before a restart, without its ufrag.
+fn local_of(agent: &floe_ice::Agent, info: &PairInfo<'_>) -> Candidate {
+    match agent.local_candidate(info.local_id) {
+        Some(candidate) => of_session(agent, candidate),
+        None => info.local.clone(),
     }
 }
 
@@ -149,7 +174,7 @@ pub(crate) fn translate(
     Some(match event {
         floe_ice::Event::LocalCandidate(id) => Event::LocalCandidate {
             stream: agent.local_component(id)?.stream,
-            candidate: agent.local_candidate(id)?.clone(),
+            candidate: of_session(agent, agent.local_candidate(id)?),
         },
         floe_ice::Event::GatheringStateChanged(state) => Event::GatheringStateChanged(state),
         floe_ice::Event::ServerAnswered { server, address, mapped } => {
@@ -169,10 +194,13 @@ pub(crate) fn translate(
         floe_ice::Event::StreamFailed(stream) => Event::StreamFailed(stream),
         floe_ice::Event::PathChanged(component) => Event::PathChanged(component),
         floe_ice::Event::SelectedPairChanged { pair, reason, .. } => {
-            Event::SelectedPairChanged { pair: SelectedPair::new(&agent.pair(pair)?), reason }
+            Event::SelectedPairChanged { pair: SelectedPair::new(agent, &agent.pair(pair)?), reason }
         }
         floe_ice::Event::ConsentLost { component, loss } => Event::ConsentLost { component, loss },
         floe_ice::Event::RoleChanged(role) => Event::RoleChanged(role),
+        floe_ice::Event::Restarted(cause) => {
+            Event::Restarted { cause, credentials: agent.local_credentials().clone() }
+        }
         _ => return None,
     })
 }

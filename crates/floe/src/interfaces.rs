@@ -5,7 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use floe_ice::InterfaceAddress;
 
+mod choice;
 mod flags;
+
+pub(crate) use choice::Choice;
 
 /// One address of one network interface.
 #[derive(Clone, PartialEq, Eq, Debug)]

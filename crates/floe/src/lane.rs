@@ -70,6 +70,12 @@ impl Lane {
         self.failed.store(true, Ordering::SeqCst);
     }
 
+    /// ICE was restarted: there may be a path again, and the new session fails by itself.
+    pub(crate) fn revive(&self) {
+        self.failed.store(false, Ordering::SeqCst);
+        self.over.store(false, Ordering::SeqCst);
+    }
+
     /// Whether it ends here, as the stream failed or all did. A component that still has its path goes on as long as
     /// that lasts.
     pub(crate) fn conclude(&self, all: bool) {

@@ -31,7 +31,7 @@
 //!
 //! # Where to go on
 //!
-//! - [`guide::embedding`]: signalling, errors, restarts of the application, other protocols on top.
+//! - [`guide::embedding`]: signalling, errors, changes of the network, other protocols on top.
 //! - [`guide::nat_types`]: when two peers can reach each other, and when they need a relay.
 //! - [`guide::server`]: running a STUN server.
 //! - [`guide::sans_io`]: the same agent without tokio, sockets or clock, in the crate [`ice`].
@@ -42,6 +42,7 @@
 //!   it is authenticated. Errors of sockets cost a path at most.
 //! - **Nothing waits for a slow part.** Servers, names and interfaces are tried side by side, each with its deadline;
 //!   an application that does not receive loses data and nothing else.
+//! - **Nothing is torn down to change.** [`Agent::restart`] makes the new path before it breaks the old one.
 //! - **Nothing stays behind.** [`Agent::close`], and dropping the last handle, close every socket at once.
 //! - **Sending and receiving go past the agent**: a datagram costs what it costs on tokio's `UdpSocket`, and less
 //!   than a tenth of a microsecond more.
@@ -54,7 +55,7 @@
 //!
 //! # What is left out
 //!
-//! Relays (TURN), ICE restarts, ICE-TCP, mDNS candidates and lite agents are not there yet.
+//! Relays (TURN), ICE-TCP, mDNS candidates and lite agents are not there yet.
 
 #![forbid(unsafe_code)]
 
@@ -89,6 +90,6 @@ pub use floe_ice::candidate::{Candidate, CandidateParseError, Credentials, Crede
 pub use floe_ice::{
     AddedCandidate, AgentError, Component, ComponentId, ConnectionState, ConsentLoss, Counters,
     GatheringFailure, GatheringState, IgnoredCandidate, Nomination, PairState, PairStats, RemoteParameters,
-    Role, SelectionReason, ServerAddress, ServerAddressError, StreamId,
+    RestartCause, Role, SelectionReason, ServerAddress, ServerAddressError, StreamId,
 };
 pub use resolver::{Resolver, Resolving, SystemResolver};

@@ -119,6 +119,8 @@ pub struct Counters {
     pub role_conflicts: u64,
     /// Server-reflexive bindings that a server saw change when they were renewed (RFC 8445 §5.1.1.4).
     pub mapping_changes: u64,
+    /// ICE restarts, by whomever (RFC 8445 §9).
+    pub restarts: u64,
     /// Events dropped because nobody polled for them.
     pub events_dropped: u64,
     rejected: [u32; Rejection::COUNT],

@@ -47,9 +47,10 @@ pub(crate) struct Args {
 const PROTOCOL: &str = "\
 Out:
   {\"type\":\"credentials\",\"ufrag\":…,\"pwd\":…}
-      first of all
+      first of all, and new ones after each restart
   {\"type\":\"candidate\",\"candidate\":\"candidate:…\"}
-  {\"type\":\"end-of-candidates\"}
+      each names the ufrag it belongs to
+  {\"type\":\"end-of-candidates\",\"ufrag\":…}
   {\"type\":\"state\",\"state\":…}
       gathering once at the start, then checking, connected, completed,
       disconnected and failed as they come, and closed at the very end
@@ -60,10 +61,16 @@ Out:
       a line that came in makes no sense or cannot be done; the agent goes on
 In:
   {\"type\":\"remote-credentials\",\"ufrag\":…,\"pwd\":…}
+      other ones than before are the answer to a restart, or mean that the peer
+      has restarted, and then this agent does so too
   {\"type\":\"remote-candidate\",\"candidate\":\"candidate:…\"}
       before or after the credentials; those of a kind that the agent does not
       speak are ignored
-  {\"type\":\"remote-end-of-candidates\"}
+  {\"type\":\"remote-end-of-candidates\",\"ufrag\":…}
+      the ufrag may be left out where nothing is restarted
+  {\"type\":\"restart\"}
+      restarts ICE: new credentials and candidates are printed, and data goes on
+      where it went until there is a new path; also when the agent has failed
   {\"type\":\"send\",\"data\":…}
       before there is a path, 64 are kept, and sent in order when there is one;
       further ones get an error, and so do all when the agent has failed

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Input {
     RemoteCredentials { ufrag: String, pwd: String },
     RemoteCandidate { candidate: String },
-    RemoteEndOfCandidates,
+    RemoteEndOfCandidates { ufrag: Option<String> },
+    Restart,
     Send { data: String },
     Close,
 }
@@ -36,7 +37,7 @@ impl Input {
 pub(crate) enum Output {
     Credentials { ufrag: String, pwd: String },
     Candidate { candidate: String },
-    EndOfCandidates,
+    EndOfCandidates { ufrag: String },
     State { state: State },
     SelectedPair { local: String, remote: String },
     Data { data: String },
@@ -106,7 +107,12 @@ mod tests {
                 r#"{"candidate":"candidate:1 …","type":"remote-candidate","later":[1]}"#,
                 Input::RemoteCandidate { candidate: "candidate:1 …".to_owned() },
             ),
-            (r#"{"type":"remote-end-of-candidates"}"#, Input::RemoteEndOfCandidates),
+            (r#"{"type":"remote-end-of-candidates"}"#, Input::RemoteEndOfCandidates { ufrag: None }),
+            (
+                r#"{"type":"remote-end-of-candidates","ufrag":"abcd"}"#,
+                Input::RemoteEndOfCandidates { ufrag: Some("abcd".to_owned()) },
+            ),
+            (r#"{"type":"restart"}"#, Input::Restart),
             (r#" {"type":"send","data":"\u00e9\n"} "#, Input::Send { data: "é\n".to_owned() }),
             (r#"{"type":"close"}"#, Input::Close),
         ] {
@@ -143,7 +149,10 @@ mod tests {
                 Output::Candidate { candidate: text("candidate:1") },
                 r#"{"type":"candidate","candidate":"candidate:1"}"#,
             ),
-            (Output::EndOfCandidates, r#"{"type":"end-of-candidates"}"#),
+            (
+                Output::EndOfCandidates { ufrag: text("abcd") },
+                r#"{"type":"end-of-candidates","ufrag":"abcd"}"#,
+            ),
             (Output::State { state: State::Completed }, r#"{"type":"state","state":"completed"}"#),
             (
                 Output::SelectedPair { local: text("candidate:1"), remote: text("candidate:2") },

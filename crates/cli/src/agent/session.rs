@@ -25,6 +25,10 @@ pub(crate) struct Session {
     agent: Agent,
     connection: Connection,
     held: VecDeque<String>,
+    /// What the agent is called in this session of ICE.
+    ufrag: String,
+    /// There is something to receive: until the agent has failed, and again when it is restarted.
+    receiving: bool,
     output: Sender<String>,
     remarks: Remarks,
 }
@@ -44,7 +48,8 @@ impl Session {
         remarks: Remarks,
     ) -> Result<Self, floe::AgentError> {
         let connection = agent.connection(Component::default())?;
-        Ok(Self { agent, connection, held: VecDeque::new(), output, remarks })
+        let (held, ufrag) = (VecDeque::new(), String::new());
+        Ok(Self { agent, connection, held, ufrag, receiving: true, output, remarks })
     }
 
     /// Talks until the input ends or says so; then the agent is closed.
@@ -52,18 +57,14 @@ impl Session {
         mut self,
         mut input: Receiver<Result<String, String>>,
     ) -> Result<(), OutputClosed> {
-        let credentials = self.agent.local_credentials();
-        let (ufrag, pwd) = (credentials.ufrag().to_owned(), credentials.pwd().to_owned());
-        self.say(&Output::Credentials { ufrag, pwd }).await?;
+        self.say_credentials(self.agent.local_credentials()).await?;
         self.say(&Output::State { state: State::Gathering }).await?;
         let mut buffer = vec![0; usize::from(u16::MAX)];
-        // Once the agent has failed there is nothing more to receive.
-        let mut receiving = true;
         loop {
             let next = tokio::select! {
                 biased; // what happened is told before what was received because of it
                 event = self.agent.next_event() => Next::Event(event),
-                next = line_or_data(&mut input, &self.connection, &mut buffer, receiving) => next,
+                next = line_or_data(&mut input, &self.connection, &mut buffer, self.receiving) => next,
             };
             match next {
                 Next::Event(Some(event)) => self.take_event(event).await?,
@@ -76,12 +77,18 @@ impl Session {
                     let data = String::from_utf8_lossy(buffer.get(..len).unwrap_or_default()).into_owned();
                     self.say(&Output::Data { data }).await?;
                 }
-                Next::Data(None) => receiving = false,
+                Next::Data(None) => self.receiving = false,
                 Next::Event(None) | Next::Line(None) => break,
             }
         }
         self.agent.close();
         self.say(&Output::State { state: State::Closed }).await
+    }
+
+    async fn say_credentials(&mut self, credentials: Credentials) -> Result<(), OutputClosed> {
+        credentials.ufrag().clone_into(&mut self.ufrag);
+        let (ufrag, pwd) = (credentials.ufrag().to_owned(), credentials.pwd().to_owned());
+        self.say(&Output::Credentials { ufrag, pwd }).await
     }
 
     async fn say(&self, output: &Output) -> Result<(), OutputClosed> {
@@ -94,12 +101,16 @@ impl Session {
         match event {
             Event::LocalCandidate { candidate, .. } => self.say(&Output::candidate(&candidate)).await?,
             Event::GatheringStateChanged(GatheringState::Complete) => {
-                self.say(&Output::EndOfCandidates).await?;
+                self.say(&Output::EndOfCandidates { ufrag: self.ufrag.clone() }).await?;
             }
             Event::GatheringProblem { server, address, failure } => {
                 let server = server.map_or_else(String::new, |server| format!(" from {server}"));
                 let address = address.map_or_else(String::new, |address| format!(" at {address}"));
                 self.remarks.say(&format!("gathering{server}{address}: {failure}"));
+            }
+            Event::Restarted { credentials, .. } => {
+                self.receiving = true;
+                self.say_credentials(credentials).await?;
             }
             Event::StateChanged(state) => self.take_state(state).await?,
             Event::SelectedPairChanged { pair, .. } => {
@@ -132,7 +143,8 @@ impl Session {
             }
             Ok(Input::RemoteCredentials { ufrag, pwd }) => self.set_credentials(&ufrag, &pwd),
             Ok(Input::RemoteCandidate { candidate }) => self.add_candidate(&candidate),
-            Ok(Input::RemoteEndOfCandidates) => self.end_of_candidates(),
+            Ok(Input::RemoteEndOfCandidates { ufrag }) => self.end_of_candidates(ufrag.as_deref()),
+            Ok(Input::Restart) => self.agent.restart().map_err(|error| format!("restart: {error}")),
             Err(fault) => Err(fault),
         };
         if let Err(message) = done {
@@ -151,7 +163,7 @@ impl Session {
     /// speak is no error: it is for others.
     fn add_candidate(&self, line: &str) -> Result<(), String> {
         if line.is_empty() {
-            return self.end_of_candidates();
+            return self.end_of_candidates(None);
         }
         let candidate: Candidate = match line.parse() {
             Ok(candidate) => candidate,
@@ -171,8 +183,12 @@ impl Session {
         }
     }
 
-    fn end_of_candidates(&self) -> Result<(), String> {
-        self.agent.end_of_remote_candidates().map_err(|error| format!("remote-end-of-candidates: {error}"))
+    fn end_of_candidates(&self, ufrag: Option<&str>) -> Result<(), String> {
+        let ended = match ufrag {
+            Some(ufrag) => self.agent.end_of_remote_candidates_of(ufrag),
+            None => self.agent.end_of_remote_candidates(),
+        };
+        ended.map_err(|error| format!("remote-end-of-candidates: {error}"))
     }
 
     // --- to the peer ----------------------------------------------------------------------------------------------

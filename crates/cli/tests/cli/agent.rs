@@ -74,9 +74,33 @@ impl Agent {
                     said.push(json!({"type": "remote-candidate", "candidate": line["candidate"]}));
                 }
                 Some("end-of-candidates") => {
-                    said.push(json!({"type": "remote-end-of-candidates"}));
+                    assert_eq!(line["ufrag"], credentials["ufrag"]);
+                    said.push(json!({"type": "remote-end-of-candidates", "ufrag": line["ufrag"]}));
                     return said;
                 }
+                _ => panic!("not to be said while gathering: {line}"),
+            }
+        }
+    }
+
+    /// The same after a restart: states may come in between.
+    fn next_description(&self) -> Vec<Value> {
+        let credentials = self.next_of("credentials");
+        let ufrag = credentials["ufrag"].as_str().expect("text").to_owned();
+        let mut said = vec![json!({"type": "remote-credentials", "ufrag": ufrag, "pwd": credentials["pwd"]})];
+        loop {
+            let line = self.next();
+            match line["type"].as_str() {
+                Some("candidate") => {
+                    let candidate = line["candidate"].as_str().expect("text");
+                    assert!(candidate.ends_with(&format!(" ufrag {ufrag}")), "{candidate}");
+                    said.push(json!({"type": "remote-candidate", "candidate": candidate}));
+                }
+                Some("end-of-candidates") => {
+                    said.push(json!({"type": "remote-end-of-candidates", "ufrag": ufrag}));
+                    return said;
+                }
+                Some("state") => {}
                 _ => panic!("not to be said while gathering: {line}"),
             }
         }
@@ -197,16 +221,53 @@ fn the_end_of_the_input_ends_it() {
 }
 
 #[test]
-fn changed_credentials_are_refused_and_repeated_ones_are_not() {
+fn other_credentials_of_the_peer_restart_and_halves_of_them_are_refused() {
     let mut agent = Agent::start(&[]);
-    agent.description();
-    let credentials =
-        |ufrag| json!({"type": "remote-credentials", "ufrag": ufrag, "pwd": "abcdefghijklmnopqrstuv"});
-    agent.say(&credentials("abcd"));
-    agent.say(&credentials("abcd"));
-    agent.say(&credentials("efgh"));
-    let message = agent.next_of("error")["message"].to_string();
-    assert!(message.contains("the peer's credentials are set already"), "{message}");
+    let first = agent.description();
+    let credentials = |ufrag: &str, pwd: &str| {
+        let pwd = pwd.repeat(22);
+        json!({"type": "remote-credentials", "ufrag": ufrag, "pwd": pwd})
+    };
+    agent.say(&credentials("abcd", "a"));
+    agent.say(&credentials("abcd", "a"));
+    agent.say(&credentials("efgh", "a"));
+    let message = agent.next()["message"].to_string();
+    assert!(message.contains("changes both ufrag and pwd"), "{message}");
+    agent.say(&credentials("efgh", "b"));
+    let second = agent.next_description();
+    assert_eq!(first.len(), second.len());
+    assert!(first.iter().all(|line| !second.contains(line)), "{first:?} {second:?}");
+    agent.say(&credentials("abcd", "a"));
+    let message = agent.next()["message"].to_string();
+    assert!(message.contains("from before an ICE restart"), "{message}");
+}
+
+#[test]
+fn a_restart_prints_new_credentials_and_candidates_and_data_goes_on() {
+    let [mut a, mut b] = introduced();
+    for agent in [&a, &b] {
+        agent.wait_for_state("completed");
+    }
+    let exchange = |a: &mut Agent, b: &mut Agent, text: &str| {
+        a.say(&json!({"type": "send", "data": text}));
+        assert_eq!(b.next_of("data")["data"], *text);
+        b.say(&json!({"type": "send", "data": text}));
+        assert_eq!(a.next_of("data")["data"], *text);
+    };
+    for round in 0..3 {
+        exchange(&mut a, &mut b, "before");
+        a.say(&json!({"type": "restart"}));
+        let offer = a.next_description();
+        exchange(&mut a, &mut b, "the peer does not know of it");
+        offer.iter().for_each(|line| b.say(line));
+        let answer = b.next_description();
+        exchange(&mut a, &mut b, "the answer is on its way");
+        answer.iter().for_each(|line| a.say(line));
+        for agent in [&a, &b] {
+            agent.wait_for_state("completed");
+        }
+        exchange(&mut a, &mut b, &format!("after restart {round}"));
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //! 1. [`Agent::local_credentials`](crate::Agent::local_credentials): the username fragment and the password. Whoever
 //!    has them can pretend to be the peer, so the way has to be confidential and authentic.
 //! 2. Each [`Event::LocalCandidate`](crate::Event::LocalCandidate) as a line of text (`to_string()`, RFC 8839 §5.1),
-//!    as it is found.
+//!    as it is found. The line names the username fragment it belongs to.
 //! 3. [`GatheringState::Complete`](crate::GatheringState::Complete), the end of candidates.
 //!
 //! The order does not matter: candidates may arrive before the credentials, and checks of the peer before either. A
@@ -29,12 +29,50 @@
 //! helps when one is down; all are asked at the same time. What went wrong with a server is an
 //! [event](crate::Event::GatheringProblem) and stops nothing.
 //!
+//! # Restarts: another network, another path
+//!
+//! When the machine has moved to another network, or the agent has failed, call
+//! [`Agent::restart`](crate::Agent::restart): the agent looks at the interfaces again, keeps the sockets whose addresses are
+//! still there, opens the others, and begins a new session with new credentials. It makes the new path before it breaks
+//! the old one: connections go on sending and receiving on it until the new session has selected one, so a
+//! restart costs nothing when the old path still works.
+//!
+//! Signalling has one case more: [`Event::Restarted`](crate::Event::Restarted), which both sides get. It has the new
+//! credentials; the candidates that follow belong to them. Pass on everything, in order, and pass all credentials that
+//! arrive to [`set_remote_credentials`](crate::Agent::set_remote_credentials): it is up to the agent to see whether they
+//! are an answer, or the peer's own restart, which it then answers with one of its own.
+//!
+//! ```
+//! # async fn example(agent: floe::Agent) {
+//! use floe::{Event, GatheringState};
+//! # fn signal(_line: String) {}
+//!
+//! let mut ufrag = agent.local_credentials().ufrag().to_owned();
+//! while let Some(event) = agent.next_event().await {
+//!     match event {
+//!         Event::Restarted { credentials, .. } => {
+//!             ufrag = credentials.ufrag().to_owned();
+//!             signal(format!("credentials {} {}", credentials.ufrag(), credentials.pwd()));
+//!         }
+//!         // It names its ufrag, so that nobody takes it for one of another session.
+//!         Event::LocalCandidate { candidate, .. } => signal(candidate.to_string()),
+//!         // So should the end: the peer passes it to `end_of_remote_candidates_of`.
+//!         Event::GatheringStateChanged(GatheringState::Complete) => signal(format!("end {ufrag}")),
+//!         _ => {}
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! Both sides may restart at the same time, and again before the first answer: they end up with each other's latest
+//! credentials, as long as signalling loses nothing and keeps the order.
+//!
 //! # States and errors
 //!
 //! [`Agent::connected`](crate::Agent::connected) answers once. For a display follow
 //! [`Event::StateChanged`](crate::Event::StateChanged): `Disconnected` means that the peer has not answered for 15
-//! seconds, and may pass; `Failed` is the end of this agent, after 30 seconds (RFC 7675). Then close it and start
-//! another one, with new credentials and new signalling.
+//! seconds, and may pass; `Failed` means that there is no path, after 30 seconds without an answer (RFC 7675). Then
+//! restart, or close the agent.
 //!
 //! Sending is never refused because of the network's weather: see [`Connection::send`](crate::Connection::send). Of
 //! the errors it does return, [`SendError::TooLarge`](crate::SendError::TooLarge) is worth handling where your

@@ -34,7 +34,8 @@ async fn the_bound_address_is_the_candidate() {
     let candidates = agent.local_candidates();
     assert_eq!(candidates.len(), 1);
     assert_eq!(candidates[0].1.address().ip(), LOCALHOST);
-    assert!(candidates[0].1.to_string().ends_with("typ host"));
+    let ufrag = agent.local_credentials().ufrag().to_owned();
+    assert!(candidates[0].1.to_string().ends_with(&format!("typ host ufrag {ufrag}")));
 }
 
 /// The server sees the base itself, which makes its candidate redundant (RFC 8445 §5.1.3); that it was asked shows in

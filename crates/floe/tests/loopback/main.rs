@@ -4,4 +4,5 @@ mod close;
 mod connect;
 mod data;
 mod gather;
+mod restart;
 mod support;

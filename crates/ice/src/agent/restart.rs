@@ -45,6 +45,7 @@ impl Agent {
         let next = self.session.restarted(now, &mut self.fx);
         let before = core::mem::replace(&mut self.session, next);
         self.fx.event(Event::Restarted(cause));
+        self.fx.counters.restarts = self.fx.counters.restarts.saturating_add(1);
         self.session.begin_anew(&mut self.fx);
         self.begin_candidates(&before, now);
         self.retirees.add(before, &self.fx);

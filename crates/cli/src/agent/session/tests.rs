@@ -96,7 +96,7 @@ async fn every_bad_line_gets_its_error_and_the_agent_goes_on() {
     let errors = errors(&said);
     assert_eq!(errors.len(), 4, "{errors:?}");
     assert_eq!(errors[0], "not a JSON object");
-    assert!(errors[1].contains("set already"), "{errors:?}");
+    assert!(errors[1].contains("changes both"), "{errors:?}");
     assert!(errors[2].contains("less than 4 characters"), "{errors:?}");
     assert!(errors[3].starts_with("remote-candidate: "), "{errors:?}");
     assert_eq!(said.first().unwrap()["type"], "credentials");
