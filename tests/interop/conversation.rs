@@ -11,7 +11,7 @@ use crate::candidate_line::{CandidateLine, is_ice_text};
 pub(crate) enum Message {
     Credentials { ufrag: String, pwd: String },
     Candidate(String),
-    EndOfCandidates,
+    EndOfCandidates { ufrag: Option<String> },
     State(String),
     SelectedPair { local: String, remote: String },
     Data(String),
@@ -29,7 +29,8 @@ impl Message {
         let message = match take("type")?.as_str() {
             "credentials" => Self::Credentials { ufrag: take("ufrag")?, pwd: take("pwd")? },
             "candidate" => Self::Candidate(take("candidate")?),
-            "end-of-candidates" => Self::EndOfCandidates,
+            // Whoever cannot restart need not say whose candidates these were.
+            "end-of-candidates" => Self::EndOfCandidates { ufrag: take("ufrag").ok() },
             "state" => Self::State(take("state")?),
             "selected-pair" => Self::SelectedPair { local: take("local")?, remote: take("remote")? },
             "data" => Self::Data(take("data")?),
@@ -57,8 +58,12 @@ fn followers(state: Option<&str>) -> &'static [&'static str] {
 /// One program's side of the protocol so far.
 #[derive(Debug, Default)]
 pub(crate) struct Conversation {
-    has_credentials: bool,
+    /// The ufrag of each session of ICE.
+    sessions: Vec<String>,
+    may_restart: bool,
     candidates: Vec<CandidateLine>,
+    /// Those of sessions before a restart, whose paths may still be in use.
+    former: Vec<CandidateLine>,
     has_ended: bool,
     state: Option<String>,
     path: Option<(SocketAddr, SocketAddr)>,
@@ -74,8 +79,11 @@ impl Conversation {
         match message {
             Message::Credentials { ufrag, pwd } => self.take_credentials(ufrag, pwd),
             Message::Candidate(line) => self.take_candidate(CandidateLine::parse(line)?),
-            Message::EndOfCandidates if self.has_ended => Err("candidates ended twice".to_owned()),
-            Message::EndOfCandidates => {
+            Message::EndOfCandidates { .. } if self.has_ended => Err("candidates ended twice".to_owned()),
+            Message::EndOfCandidates { ufrag } => {
+                if ufrag.is_some() && ufrag.as_ref() != self.sessions.last() {
+                    return Err(format!("an end of candidates of another session: {ufrag:?}"));
+                }
                 self.has_ended = true;
                 Ok(())
             }
@@ -96,14 +104,31 @@ impl Conversation {
         if !fits || !is_ice_text(ufrag) || !is_ice_text(pwd) {
             return Err(format!("credentials that RFC 8839 does not allow: {ufrag:?} {pwd:?}"));
         }
-        if std::mem::replace(&mut self.has_credentials, true) {
+        if !self.sessions.is_empty() && !std::mem::take(&mut self.may_restart) {
             return Err("credentials came twice".to_owned());
         }
+        if self.sessions.iter().any(|known| known == ufrag) {
+            return Err("a restart that did not change the ufrag".to_owned());
+        }
+        self.sessions.push(ufrag.to_owned());
+        self.former.append(&mut self.candidates);
+        self.has_ended = false;
+        self.path = None;
         Ok(())
     }
 
+    /// ICE is being restarted: credentials may come once more.
+    pub(crate) fn expect_restart(&mut self) {
+        self.may_restart = true;
+    }
+
+    /// How many sessions of ICE there were.
+    pub(crate) fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
     fn take_candidate(&mut self, candidate: CandidateLine) -> Result<(), String> {
-        if !self.has_credentials || self.has_ended {
+        if self.sessions.is_empty() || self.has_ended {
             return Err("a candidate before the credentials or after the end of candidates".to_owned());
         }
         if candidate.kind == "prflx" || self.candidates.contains(&candidate) {
@@ -122,7 +147,8 @@ impl Conversation {
     }
 
     fn take_pair(&mut self, local: &CandidateLine, remote: &CandidateLine) -> Result<(), String> {
-        let known = self.candidates.iter().any(|candidate| candidate.address == local.address);
+        let mut signalled = self.candidates.iter().chain(&self.former);
+        let known = signalled.any(|candidate| candidate.address == local.address);
         if !known && local.kind != "prflx" {
             return Err(format!("it selected a local candidate that it did not signal: {local:?}"));
         }
@@ -204,6 +230,28 @@ mod tests {
             r#"{"type":"error","message":"no"}"#,
         ] {
             assert!(Message::parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_restart_begins_with_new_credentials() {
+        let again = CREDENTIALS.replace("abcd\"", "efgh\"");
+        let end_of = |ufrag: &str| format!(r#"{{"type":"end-of-candidates","ufrag":"{ufrag}"}}"#);
+        let begin = || talk(&[CREDENTIALS, &state("gathering"), CANDIDATE, &end_of("abcd")]).unwrap();
+        let take = |said: &mut Conversation, line: &str| said.take(&Message::parse(line)?);
+        let mut said = begin();
+        assert!(take(&mut said, &again).is_err(), "nobody asked for one");
+        let mut said = begin();
+        said.expect_restart();
+        for line in [&*again, CANDIDATE, &end_of("efgh")] {
+            take(&mut said, line).unwrap();
+        }
+        assert_eq!((said.sessions(), said.has_ended()), (2, true));
+        for wrong in [CREDENTIALS, &end_of("abcd")] {
+            let mut said = begin();
+            said.expect_restart();
+            let result = take(&mut said, wrong);
+            assert!(result.is_err(), "{wrong}");
         }
     }
 

@@ -14,7 +14,7 @@ mod program;
 
 use std::process::Command;
 
-use meeting::{Ending, Signalling, meet};
+use meeting::{Ending, Signalling, meet, meet_and_restart};
 use peers::Peer::{self, Aioice, Floe, Libnice, LibniceRegular};
 use peers::Role;
 
@@ -42,6 +42,20 @@ fn connect_many_times(controlling: Peer, controlled: Peer) {
 #[test]
 fn floe_connects_to_floe() {
     connect_many_times(Floe, Floe);
+}
+
+/// RFC 8445 §9. Data goes on before, during and after.
+#[test]
+fn floe_restarts_with_floe() {
+    let rounds = floe_tests::repetitions(ROUNDS / 2, ROUNDS_WHOLE);
+    for round in 0..rounds {
+        let signalling = if round % 2 == 0 { Signalling::Trickled } else { Signalling::Together };
+        let restarts: &[usize] = [&[0, 1][..], &[1, 1, 0], &[0]][round % 3];
+        let commands = [Floe.command(Role::Controlling), Floe.command(Role::Controlled)];
+        if let Err(failure) = meet_and_restart(commands, signalling, Ending::Command, restarts) {
+            panic!("{signalling:?}, restarts by {restarts:?}, round {round} of {rounds}: {failure}");
+        }
+    }
 }
 
 #[test]

@@ -60,6 +60,8 @@ struct Meeting {
     signalling: Signalling,
     started: Instant,
     transcript: Vec<String>,
+    /// What each side is to receive.
+    sent_to: [Vec<String>; 2],
     is_ending: bool,
 }
 
@@ -77,6 +79,16 @@ fn payloads(from: &str) -> [String; 5] {
 
 /// Starts both programs, passes their signalling on, lets each send five payloads to the other, and ends them.
 pub(crate) fn meet(commands: [Command; 2], signalling: Signalling, ending: Ending) -> Result<(), Failure> {
+    meet_and_restart(commands, signalling, ending, &[])
+}
+
+/// The same, and in between ICE is restarted, by these sides one after the other, while each goes on sending to the other.
+pub(crate) fn meet_and_restart(
+    commands: [Command; 2],
+    signalling: Signalling,
+    ending: Ending,
+    restarts: &[usize],
+) -> Result<(), Failure> {
     let (sender, outputs) = channel();
     let start = |tag, command| {
         let program = Program::start(command, tag, &sender)?;
@@ -92,32 +104,69 @@ pub(crate) fn meet(commands: [Command; 2], signalling: Signalling, ending: Endin
         signalling,
         started: Instant::now(),
         transcript: Vec::new(),
+        sent_to: [Vec::new(), Vec::new()],
         is_ending: false,
     };
-    let result = meeting.connect().and_then(|()| meeting.exchange()).and_then(|()| meeting.end(ending));
+    let result = meeting.run(ending, restarts);
     result.map_err(|reason| Failure { reason, transcript: meeting.break_off() })
 }
 
 impl Meeting {
-    fn connect(&mut self) -> Result<(), String> {
-        self.wait_until("both have a selected pair", |side| side.conversation.path().is_some())
+    fn run(&mut self, ending: Ending, restarts: &[usize]) -> Result<(), String> {
+        self.wait_until("both have a selected pair", |side| side.conversation.path().is_some())?;
+        self.exchange("")?;
+        self.check_paths()?;
+        for (count, &by) in (1..).zip(restarts) {
+            self.restart(by, count)?;
+        }
+        self.end(ending)
     }
 
-    fn exchange(&mut self) -> Result<(), String> {
-        let expected = [payloads("B"), payloads("A")];
-        for (to, data) in expected.iter().enumerate() {
-            for payload in data {
+    /// Each sends the other five payloads.
+    fn exchange(&mut self, when: &str) -> Result<(), String> {
+        self.send(when);
+        self.wait_for_data()
+    }
+
+    fn send(&mut self, when: &str) {
+        for (to, from) in [(0, "B"), (1, "A")] {
+            for payload in payloads(&format!("{from}{when}")) {
                 self.tell(1 - to, &json!({"type": "send", "data": payload}));
+                self.sent_to[to].push(payload);
             }
         }
-        self.wait_until("both have received five payloads", |side| side.conversation.received().len() >= 5)?;
-        self.check_received(&expected)?;
+    }
+
+    /// Everything that was sent arrives, on loopback.
+    fn wait_for_data(&mut self) -> Result<(), String> {
+        for to in 0..2 {
+            let expected = self.sent_to[to].len();
+            let what = format!("{} has received {expected} payloads", name(to));
+            while self.sides[to].conversation.received().len() < expected {
+                self.take_next(&what)?;
+            }
+        }
+        self.check_received()
+    }
+
+    /// Restart `count`, by one side: data goes on before the other one hears of it, while both connect anew, and afterwards.
+    fn restart(&mut self, by: usize, count: usize) -> Result<(), String> {
+        self.sides.iter_mut().for_each(|side| side.conversation.expect_restart());
+        self.tell(by, &json!({"type": "restart"}));
+        self.exchange(&format!(" during restart {count}"))?;
+        let restarted = |side: &Side| {
+            side.conversation.sessions() > count
+                && side.conversation.path().is_some()
+                && side.conversation.state() == Some("completed")
+        };
+        self.wait_until("both have selected a pair of the new session", restarted)?;
+        self.exchange(&format!(" after restart {count}"))?;
         self.check_paths()
     }
 
-    fn check_received(&self, expected: &[[String; 5]; 2]) -> Result<(), String> {
-        for (tag, (side, expected)) in self.sides.iter().zip(expected).enumerate() {
-            let (mut received, mut expected) = (side.conversation.received().to_vec(), expected.to_vec());
+    fn check_received(&self) -> Result<(), String> {
+        for (tag, (side, expected)) in self.sides.iter().zip(&self.sent_to).enumerate() {
+            let (mut received, mut expected) = (side.conversation.received().to_vec(), expected.clone());
             received.sort();
             expected.sort();
             if received != expected {
@@ -146,7 +195,7 @@ impl Meeting {
             }
         }
         self.wait_until("both have ended", |side| side.has_exited)?;
-        self.check_received(&[payloads("B"), payloads("A")])?;
+        self.check_received()?;
         for (tag, side) in self.sides.iter_mut().enumerate() {
             let status = side.program.exit_status(self.started + LIMIT)?;
             if !status.success() || side.conversation.state() != Some("closed") {
@@ -171,14 +220,19 @@ impl Meeting {
     /// Passes messages on until `done` holds for both sides.
     fn wait_until(&mut self, what: &str, done: impl Fn(&Side) -> bool) -> Result<(), String> {
         while !self.sides.iter().all(&done) {
-            let left = (self.started + LIMIT).saturating_duration_since(Instant::now());
-            let (tag, output) = self
-                .outputs
-                .recv_timeout(left)
-                .map_err(|_| format!("not within {} s: {what}", LIMIT.as_secs()))?;
-            self.take(tag, output).map_err(|reason| format!("{}: {reason}", name(tag)))?;
+            self.take_next(what)?;
         }
         Ok(())
+    }
+
+    /// The next thing that one of them says. `what` is waited for.
+    fn take_next(&mut self, what: &str) -> Result<(), String> {
+        let left = (self.started + LIMIT).saturating_duration_since(Instant::now());
+        let (tag, output) = self
+            .outputs
+            .recv_timeout(left)
+            .map_err(|_| format!("not within {} s: {what}", LIMIT.as_secs()))?;
+        self.take(tag, output).map_err(|reason| format!("{}: {reason}", name(tag)))
     }
 
     fn take(&mut self, tag: usize, output: Output) -> Result<(), String> {
@@ -208,7 +262,10 @@ impl Meeting {
                 json!({"type": "remote-credentials", "ufrag": ufrag, "pwd": pwd})
             }
             Message::Candidate(line) => json!({"type": "remote-candidate", "candidate": line}),
-            Message::EndOfCandidates => json!({"type": "remote-end-of-candidates"}),
+            Message::EndOfCandidates { ufrag: Some(ufrag) } => {
+                json!({"type": "remote-end-of-candidates", "ufrag": ufrag})
+            }
+            Message::EndOfCandidates { ufrag: None } => json!({"type": "remote-end-of-candidates"}),
             Message::State(state)
                 if !self.is_ending && matches!(state.as_str(), "failed" | "disconnected") =>
             {
