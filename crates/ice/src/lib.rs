@@ -70,6 +70,7 @@
 //! | [`Agent::gather`], [`Agent::add_host`] | local candidates: from interfaces, or the embedder's own |
 //! | [`Agent::resolved`], [`Agent::opened`], [`Agent::socket_failed`] | the driver's answers |
 //! | [`Agent::set_remote_parameters`], [`Agent::add_remote_candidate`], [`Agent::end_of_remote_candidates`] | signalling |
+//! | [`Agent::restart`] | another network, or a path that died: new credentials and candidates, while data goes on |
 //!
 //! | output | what it is |
 //! |---|---|
@@ -92,12 +93,22 @@
 //! - **Paced.** At most one new transaction in each Ta, over checks and gathering, whatever the caller does, and one in 5 ms over
 //!   all agents that are given the same [`SharedPace`] (RFC 8445 §14.2).
 //! - **Queued is final.** A packet that is queued keeps its bytes, whatever happens before it is polled.
+//! - **Make before break.** [`Agent::restart`] loses no datagram that the old path would have carried: data stays there, under
+//!   consent, until the new session has selected a pair, and what the peer still sends there is taken in. Numbers of candidates
+//!   and pairs mean the same before and after.
 //!
 //! # Shape
 //!
 //! A datagram passes `agent.rs` (the door), `agent/route.rs` (what is it, and is it authentic), one procedure of `session/`, each of
 //! which is a section of the RFC from top to bottom, and the nouns that own the state: `checklist/`, `transaction.rs`, `role.rs`,
-//! `consent.rs`, `locals.rs`, `remotes.rs`. Every input ends in `session::settle`. Only `effects.rs` can emit.
+//! `consent.rs`, `locals.rs`, `remotes.rs`. Every input ends in `Agent::settle`. Only `effects.rs` can emit.
+//!
+//! An ICE restart (RFC 8445 §9) makes a new session; the one before is *retired*: stripped of its checklists, it keeps the pairs that
+//! carry data, its credentials, consent and the duty to answer, and goes when the new one has taken over and nothing can be under
+//! way to it any more. Requests find their session by the ufrag that USERNAME begins with, answers by their transaction, data by
+//! who knows its source. Two retired sessions are kept at most, the one that carries our data and the latest one, in which the
+//! peer may have selected a pair although we have not. `agent/restart.rs` is the procedure, `agent/signalling.rs` knows which
+//! session what the peer signals belongs to.
 //!
 //! Imports go one way: `agent → {gather, session} → {checklist, candidate, transaction, role, consent, locals, remotes, pacer, keys,
 //! parameters} → {effects, message, stats, ids, io, event, error, config, pace, random, hash, sorted}`.
@@ -112,6 +123,10 @@
 //! - The address of a valid pair's local candidate may be one of another base; data still leaves from the base whose check
 //!   succeeded, because that path was tested (RFC 8445 §7.2.5.3.2 would take the other base).
 //! - An agent whose peer has its own ufrag talks to itself; its roles do not conflict.
+//! - A restart is one of all streams (RFC 8445 §9 knows one of some), and keeps the tie-breaker (§16.1 lets it change).
+//! - A candidate whose ufrag is ahead of the peer's credentials waits for them, within a bound (RFC 8838 §11 would discard it).
+//! - A retired session answers its own peer only (§7.3 has any name after the colon answered): success would tell somebody who mixes
+//!   up two sessions that they match.
 //!
 //! # Features
 //!
