@@ -217,6 +217,8 @@ fn a_lost_socket_of_the_selected_pair_is_replaced_by_a_valid_pair() {
     });
     assert_eq!(reason, Some(crate::SelectionReason::PathLost));
     assert_eq!(script.agent.state(), ConnectionState::Completed);
+    let disconnected = Event::StateChanged(ConnectionState::Disconnected);
+    assert!(!script.events.contains(&disconnected), "the other one lives");
 }
 
 #[test]

@@ -137,6 +137,28 @@ fn a_pair_that_is_being_checked_is_not_given_up_for_a_better_one() {
 }
 
 #[test]
+fn a_pair_that_works_or_that_the_peer_checks_is_not_given_up_for_a_better_one() {
+    // [D]: valid, nominated, in the triggered-check queue.
+    let mut script = Script::with(Role::Controlled, 1, |c| c.limits.pairs = 3);
+    for n in [7, 8, 9] {
+        script.signal(&host(n));
+    }
+    let check = script.check();
+    script.reply(&check, |_| {});
+    script.ask(|a| (a.from, a.nominate) = (remote(8), true));
+    script.ask(|a| a.from = remote(9));
+    let kept = [7, 8, 9].map(|n| (local(1), remote(n)));
+    script.signal(&host(1));
+    assert_eq!(pairs(&script), kept);
+    let check = script.check();
+    assert_eq!(check.to, remote(8));
+    script.refuse(&check, 400);
+    script.signal(&host(2));
+    assert!(script.pair(local(1), remote(2)).is_some(), "in the place of the one that failed");
+    assert!(script.pair(local(1), remote(8)).is_none());
+}
+
+#[test]
 fn the_cap_reduces_all_checklists_evenly() {
     let mut script = Script::new(|c| {
         (c.role, c.streams, c.limits.pairs) = (Role::Controlling, [1, 1, 1].to_vec(), 12);

@@ -3,13 +3,14 @@
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use floe_stun::attributes::{IceControlling, Priority, UseCandidate, Username};
+use floe_stun::attributes::{ErrorCode, IceControlling, Priority, UseCandidate, Username};
 use floe_stun::{
     AttributeType, Class, IntegrityAlgorithm, Key, MessageBuilder, Method, RawAttribute, TransactionId,
 };
 
 use crate::agent::tests::heard::signed_with;
-use crate::agent::tests::script::{Ask, Script, host, local, remote};
+use crate::agent::tests::script::{Ask, Script, Sent, host, local, remote};
+use crate::message::PeerRole;
 use crate::{PairState, Received, Rejection, Role, Unauthenticated};
 
 fn rejected(reason: Rejection) -> Received {
@@ -149,6 +150,36 @@ fn a_check_without_priority_or_role_is_a_bad_request() {
 }
 
 #[test]
+fn every_error_has_its_registered_reason() {
+    // RFC 8489 §14.8, RFC 8445 §16.2.
+    let mut reasons = Vec::new();
+    let mut hear = |answer: Option<Sent>| {
+        let answer = answer.expect("an error");
+        let message = floe_stun::Message::parse(&answer.bytes).expect("STUN");
+        let error = message.get::<ErrorCode<'_>>().expect("readable").expect("an error");
+        reasons.push((error.code(), error.reason().expect("text").to_string()));
+    };
+    let mut script = Script::with(Role::Controlled, 1, |c| c.unauthenticated = Unauthenticated::Answer);
+    hear(script.ask(|a| a.username = None));
+    hear(script.ask(|a| a.username = Some("nobody:peer".into())));
+    hear(script.ask(|a| a.extra = Some(AttributeType::new(0x7777))));
+    hear(script.ask(|a| a.role = Some(PeerRole::Controlled(u64::MAX))));
+    hear(script.ask(|a| a.priority = None));
+    script.end();
+    script.to(60_000);
+    hear(script.ask(|_| {}));
+    let expected = [
+        (400, "Bad Request"),
+        (401, "Unauthenticated"),
+        (420, "Unknown Attribute"),
+        (487, "Role Conflict"),
+        (400, "Bad Request"),
+        (403, "Forbidden"),
+    ];
+    assert_eq!(reasons, expected.map(|(code, reason)| (code, reason.to_string())));
+}
+
+#[test]
 fn what_follows_the_integrity_attribute_does_not_count() {
     // RFC 8489 §14.5: whoever is on the path can append USE-CANDIDATE.
     let mut script = Script::controlled(1);
@@ -270,7 +301,7 @@ fn a_check_from_another_session_of_the_peer_is_answered_and_concerns_us_no_furth
     let check = script.check();
     script.reply(&check, |_| {});
     let name = other(&script);
-    for role in [None, Some(crate::message::PeerRole::Controlled(0))] {
+    for role in [None, Some(PeerRole::Controlled(0))] {
         let answer = script.ask(|a| {
             (a.username, a.nominate) = (Some(name.clone()), true);
             a.role = role.or(a.role);

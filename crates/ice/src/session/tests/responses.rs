@@ -238,16 +238,24 @@ fn a_refused_check_of_immediate_nomination_fails_its_pair_only() {
 
 #[test]
 fn rto_grows_with_the_work_up_to_a_limit() {
-    // §14.3: max(500 ms, Ta × N × (Waiting + In-Progress)), and our limit.
-    for (pairs, expected) in [(1, 500), (3, 500), (4, 800), (5, 1_000), (20, 1_000)] {
-        let mut script = Script::new(|_| {});
+    // §14.3: max(500 ms, Ta × N × (Waiting + In-Progress)), and our limit, which is configurable.
+    for (limit, pairs, expected) in [
+        (1_000, 1, 500),
+        (1_000, 3, 500),
+        (1_000, 4, 800),
+        (1_000, 5, 1_000),
+        (1_000, 20, 1_000),
+        (3_000, 5, 1_250),
+        (3_000, 20, 3_000),
+    ] {
+        let mut script = Script::new(|c| c.max_rto = Duration::from_millis(limit));
         script.host(1);
         for n in 1..=pairs {
             script.signal(&host(n));
         }
         script.know_peer();
         let first = script.check();
-        script.to(1_500);
+        script.to(3_000);
         let again = script.requests().into_iter().find(|c| c.id == first.id).expect("a retransmission");
         assert_eq!(again.at, millis(expected), "{pairs} pairs");
     }

@@ -1,7 +1,7 @@
 //! RFC 8445 §7.3.1.1 and §7.2.5.1: role conflicts, seen from both sides.
 
 use crate::agent::tests::net::Net;
-use crate::agent::tests::script::{Script, component, host, local, remote};
+use crate::agent::tests::script::{PEER_UFRAG, Script, component, host, local, remote};
 use crate::message::PeerRole;
 use crate::{Component, ConnectionState, Event, PairState, Role, StreamId, Time};
 
@@ -61,6 +61,25 @@ fn a_controlled_agent_tells_a_larger_tie_breaker_to_switch() {
     let answer = script.ask(|a| a.role = Some(CONTROLLED_MAX)).expect("an answer");
     assert_eq!(answer.error, Some(487));
     assert_eq!(script.agent.role(), Role::Controlled);
+}
+
+#[test]
+fn a_lite_peer_leaves_the_control_to_us() {
+    // §6.1.1: it cannot control, whatever it says of itself.
+    let mut script = Script::new(|c| c.role = Role::Controlled);
+    script.host(1);
+    let peer = crate::Credentials::new(PEER_UFRAG, "thePasswordOfThePeer123").expect("valid");
+    let parameters = crate::RemoteParameters::new(peer).with_lite();
+    script.agent.set_remote_parameters(&parameters, script.now).expect("open");
+    script.signal(&host(1));
+    assert_eq!(script.agent.role(), Role::Controlling);
+    assert!(script.events.contains(&Event::RoleChanged(Role::Controlling)));
+    let check = script.check();
+    assert!(check.is_from_controlling());
+    let answer = script.ask(|a| a.role = Some(CONTROLLING_MAX)).expect("an answer");
+    assert_eq!((answer.error, script.agent.role()), (Some(487), Role::Controlling));
+    script.answering_to(1_000);
+    assert_eq!(script.agent.state(), ConnectionState::Completed);
 }
 
 #[test]
