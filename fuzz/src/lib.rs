@@ -46,4 +46,5 @@ targets! {
     network_text,
     stun_build,
     stun_decode,
+    turn_server,
 }
