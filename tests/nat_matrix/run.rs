@@ -165,7 +165,6 @@ impl Run {
         }
         let peers = self.peers;
         let all_got = |net: &Network| peers.iter().all(|&peer| !net[peer].received().is_empty());
-        // RFC 7675 has nothing lost before consent is.
         if self.net.run_until(Duration::from_secs(1), all_got) {
             Ok(())
         } else {
