@@ -13,6 +13,9 @@ use crate::session::{CheckAnswer, CheckRequest, Retired, Session};
 
 use super::Agent;
 
+/// The length of an error 401 to a stranger: header, ERROR-CODE with its reason, FINGERPRINT. No check is shorter.
+const LONGEST_REFUSAL: usize = 20 + 24 + 8;
+
 impl Agent {
     pub(super) fn route(&mut self, datagram: &Datagram<'_>, now: Time) -> Received {
         if floe_stun::is_stun(datagram.contents) {
@@ -169,7 +172,9 @@ impl Agent {
         reason: Rejection,
         now: Time,
     ) {
-        if self.session.unauthenticated_policy() == Unauthenticated::Silent || !self.session.may_refuse(now) {
+        // Nor is anybody's address sent more than came in its name (RFC 8489 §16.1.2).
+        let silent = self.session.unauthenticated_policy() == Unauthenticated::Silent;
+        if silent || message.as_bytes().len() < LONGEST_REFUSAL || !self.session.may_refuse(now) {
             return;
         }
         let code = if reason == Rejection::MissingAttribute { 400 } else { 401 };

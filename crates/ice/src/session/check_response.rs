@@ -36,6 +36,12 @@ impl Session {
         answer: &CheckAnswer,
         now: Time,
     ) -> Option<(PairId, Transaction, bool)> {
+        // RFC 7675 §5.1: an answer to a consent check comes from where that went. Whoever overhears it may send it on from elsewhere,
+        // and be faster; the one that counts may still come.
+        let is_consent = |t: &Transaction| t.purpose == Purpose::Consent;
+        if !answer.symmetric && self.transactions.get(&answer.id).is_some_and(is_consent) {
+            return None;
+        }
         let transaction = self.transactions.remove(&answer.id)?;
         let id = transaction.pair;
         let pair = self.checklists.get_mut(id)?;
