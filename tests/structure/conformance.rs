@@ -183,8 +183,13 @@ impl Tests {
         }
     }
 
+    /// Every name, once.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// What is wrong with a name, if it is not that of one test.
-    fn problem(&self, name: &str) -> Option<String> {
+    pub(crate) fn problem(&self, name: &str) -> Option<String> {
         let mut qualifier: Vec<&str> = name.split("::").collect();
         let function = qualifier.pop().unwrap_or_default();
         let Some(modules) = self.0.get(function) else { return Some(format!("no test is called `{name}`")) };

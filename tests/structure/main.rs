@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod attacks;
 mod conformance;
 mod habits;
 mod imports;
@@ -92,4 +93,9 @@ fn every_test_and_bench_file_is_a_target() {
 #[test]
 fn the_tables_of_clauses_name_tests_that_exist() {
     assert_none(&conformance::findings(), "every clause has one row, and a row has a proof or a reason");
+}
+
+#[test]
+fn the_table_of_attacks_has_every_hostile_test_and_no_other() {
+    assert_none(&attacks::findings(), "an attack has a bound and a test, and a hostile test its attack");
 }
