@@ -1,0 +1,72 @@
+//! A running coturn.
+
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(crate) const USER: &str = "a-user";
+pub(crate) const PASSWORD: &str = "a-secret";
+
+/// How often another port is tried where the first one is taken.
+const ATTEMPTS: usize = 5;
+
+/// The longest that it takes to start, with much to spare.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Dropping it kills the process and removes its files.
+pub(crate) struct Coturn {
+    process: Child,
+    files: PathBuf,
+    pub(crate) address: SocketAddr,
+}
+
+impl Coturn {
+    /// A server on a port of the system's choice whose nonces last for a second.
+    pub(crate) fn start() -> Self {
+        (0..ATTEMPTS).find_map(|_| Self::try_start()).expect("turnserver starts: tests/run installs it")
+    }
+
+    fn try_start() -> Option<Self> {
+        let free = UdpSocket::bind("127.0.0.1:0").ok()?;
+        let address = free.local_addr().ok()?;
+        let files = std::env::temp_dir().join(format!("floe-coturn-{}", address.port()));
+        std::fs::create_dir_all(&files).ok()?;
+        drop(free);
+        let mut command = Command::new("turnserver");
+        let switches =
+            ["-n", "-a", "--allow-loopback-peers", "--no-tls", "--no-dtls", "--no-cli", "--mobility"];
+        command.args(switches).args([
+            "--log-file",
+            "stdout",
+            "--simple-log",
+            "--stale-nonce=1",
+            "-r",
+            "floe",
+        ]);
+        command.args(["-L", "127.0.0.1", "-E", "127.0.0.1", "-p", &address.port().to_string()]);
+        command.arg("-u").arg(format!("{USER}:{PASSWORD}"));
+        command.arg("-b").arg(files.join("db")).arg("--pidfile").arg(files.join("pid"));
+        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
+        let mut server = Self { process, files, address };
+        let deadline = Instant::now() + PATIENCE;
+        while TcpStream::connect(address).is_err() {
+            // The port was taken in the meantime.
+            let ended = server.process.try_wait().ok()?.is_some();
+            if ended || Instant::now() > deadline {
+                return None;
+            }
+            thread::yield_now();
+        }
+        Some(server)
+    }
+}
+
+impl Drop for Coturn {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.files);
+    }
+}
