@@ -28,6 +28,7 @@ impl Floe {
 
 impl world::Agent for Floe {
     const NAME: &'static str = "floe";
+    const SIZE: usize = size_of::<Agent>();
 
     fn new(side: Side, setup: Setup) -> Self {
         let mut config = Config::new([side as u8 + 1; 32]);

@@ -8,6 +8,8 @@ use std::env;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::{Command, ExitCode};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use crate::heap;
 
@@ -22,26 +24,50 @@ pub struct Case {
     pub instructions: Option<u64>,
     /// The most allocations one repetition may make on average, if there is a limit.
     pub allocations: Option<f64>,
-    /// Prepares, and then repeats the operation so many times.
-    pub run: fn(u32),
+    /// Prepares, and then repeats the operation so many times; how long the repetitions took.
+    pub run: fn(u32) -> Duration,
 }
 
 /// What one repetition of a case costs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Cost {
-    /// Instructions under callgrind, or why they could not be counted.
-    pub instructions: Result<u64, String>,
+    /// Instructions under callgrind.
+    pub instructions: u64,
     /// Allocations, on average.
     pub allocations: f64,
 }
 
-impl Case {
-    /// Counts instructions and allocations.
-    #[must_use]
-    pub fn cost(&self) -> Cost {
-        Cost { instructions: self.instructions(), allocations: self.allocations() }
-    }
+/// What one repetition of each case costs. Callgrind runs on all processors, as it disturbs nothing that is counted.
+///
+/// # Panics
+/// When valgrind cannot be run.
+#[must_use]
+pub fn costs(cases: &[&Case]) -> Vec<Cost> {
+    let allocations: Vec<f64> = cases.iter().map(|case| case.allocations()).collect();
+    let next = AtomicUsize::new(0);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some((at, case)) =
+            Some(next.fetch_add(1, Relaxed)).and_then(|at| Some((at, cases.get(at)?)))
+        {
+            done.push((at, case.instructions()));
+        }
+        done
+    };
+    let mut instructions = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect::<Vec<_>>()
+    });
+    instructions.sort_by_key(|(at, _)| *at);
+    let cost = |((_, count), allocations): ((usize, Result<u64, String>), f64)| match count {
+        Ok(instructions) => Cost { instructions, allocations },
+        Err(error) => panic!("the instructions could not be counted: {error}"),
+    };
+    instructions.into_iter().zip(allocations).map(cost).collect()
+}
 
+impl Case {
     fn allocations(&self) -> f64 {
         let count = |repetitions| heap::allocations_of(|| (self.run)(repetitions)).0;
         count(self.repetitions); // Whatever is set up once per process.
@@ -99,7 +125,7 @@ fn find<'a>(cases: &'a [Case], name: Option<&String>) -> Option<&'a Case> {
 
 /// Measures one case and prints its line; whether it stayed within its limits.
 fn report(case: &Case) -> bool {
-    let Cost { instructions, allocations } = case.cost();
+    let (allocations, instructions) = (case.allocations(), case.instructions());
     let shown = instructions.as_ref().map_or_else(|_| "-".to_owned(), u64::to_string);
     let budget = case.instructions.map_or_else(|| "-".to_owned(), |budget| budget.to_string());
     println!("{:<24} {shown:>12} {budget:>12} {allocations:>12}", case.name);

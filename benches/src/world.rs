@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::heap;
+
 /// How long ago the clock began, in nanoseconds.
 pub type Nanos = u64;
 
@@ -96,11 +98,17 @@ pub trait Agent: Sized {
     /// What it is called in tables.
     const NAME: &'static str;
 
+    /// Bytes of the agent itself, without what it has on the heap.
+    const SIZE: usize;
+
     /// An agent with its local candidates, at time zero.
     fn new(side: Side, setup: Setup) -> Self;
 
     /// Tells `peer` the candidates and credentials of this agent, at time zero.
     fn introduce_to(&self, peer: &mut Self);
+
+    /// Both are introduced: checks may begin, at time zero.
+    fn start(&mut self) {}
 
     /// A packet arrived.
     fn receive(&mut self, packet: &mut Packet, now: Nanos);
@@ -137,6 +145,9 @@ pub struct Account {
     pub nominated_at: Option<Nanos>,
 }
 
+/// Packets that wait to be used again. They move between here and the network without being copied.
+type Spare = Vec<Box<Packet>>;
+
 /// The agents and what is between them.
 pub struct World<A> {
     /// Side A, side B. Both stay where they are, so that the world does not move them around.
@@ -145,15 +156,17 @@ pub struct World<A> {
     now: Nanos,
     one_way: Nanos,
     flying: VecDeque<(Nanos, Side, Box<Packet>)>,
-    spare: Vec<Box<Packet>>,
+    spare: Spare,
     recording: Option<(Side, Vec<Packet>)>,
+    /// What was allocated before the agents were, and the most that was since.
+    heap: Option<(usize, usize)>,
 }
 
 /// Packets of an earlier world, to be used again.
 #[derive(Default)]
 pub struct Post {
     flying: VecDeque<(Nanos, Side, Box<Packet>)>,
-    spare: Vec<Box<Packet>>,
+    spare: Spare,
 }
 
 impl<A: Agent> World<A> {
@@ -169,6 +182,8 @@ impl<A: Agent> World<A> {
         let [mut a, mut b] = Side::BOTH.map(|side| A::new(side, setup));
         a.introduce_to(&mut b);
         b.introduce_to(&mut a);
+        a.start();
+        b.start();
         let one_way = u64::try_from(setup.one_way.as_nanos()).unwrap_or(Nanos::MAX);
         let Post { flying, spare } = post;
         Self {
@@ -179,7 +194,25 @@ impl<A: Agent> World<A> {
             flying,
             spare,
             recording: None,
+            heap: None,
         }
+    }
+
+    /// The most memory that both agents have on the heap at the end of any step of connecting.
+    ///
+    /// # Panics
+    /// When the agents do not connect.
+    #[must_use]
+    pub fn peak(setup: Setup) -> usize {
+        // As many packets as it takes, so that none of them is counted.
+        let mut world = Self::new(setup);
+        assert!(world.connect(Duration::from_secs(60)), "{} does not connect", A::NAME);
+        let (_, post) = world.into_parts();
+        let before = heap::live();
+        let mut world = Self::with(setup, post);
+        world.heap = Some((before, heap::live()));
+        assert!(world.connect(Duration::from_secs(60)), "{} does not connect again", A::NAME);
+        world.heap.map_or(0, |(before, most)| most - before)
     }
 
     /// Takes the packets back, and the agents.
@@ -236,6 +269,9 @@ impl<A: Agent> World<A> {
             }
         }
         self.collect();
+        if let Some((_, most)) = &mut self.heap {
+            *most = (*most).max(heap::live());
+        }
         true
     }
 

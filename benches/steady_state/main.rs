@@ -5,12 +5,15 @@
 
 #![forbid(unsafe_code)]
 
+mod tables;
+
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use floe_benches::floe::Floe;
 use floe_benches::meter::Case;
+use floe_benches::timing;
 use floe_benches::world::{Agent, Packet, Setup, World};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -27,9 +30,11 @@ macro_rules! tick {
                 let world: fn(Setup) -> World<$agent> = $world;
                 let mut world = world(Setup::of_hosts($hosts));
                 let mut out = Packet::empty();
-                for _ in 0..repetitions {
-                    assert!(!tick(black_box(&mut world), &mut out), "a tick has nothing to send");
-                }
+                timing::of(|| {
+                    for _ in 0..repetitions {
+                        assert!(!tick(black_box(&mut world), &mut out), "a tick has nothing to send");
+                    }
+                })
             },
         }
     };
@@ -45,7 +50,7 @@ macro_rules! hour {
             allocations: Some(0.0),
             run: |repetitions| {
                 let mut world = World::<$agent>::settled(Setup::of_hosts($hosts));
-                world.run_for(HOUR * repetitions);
+                timing::of(|| world.run_for(HOUR * repetitions))
             },
         }
     };
@@ -81,5 +86,5 @@ fn tick<A: Agent>(world: &mut World<A>, out: &mut Packet) -> bool {
 }
 
 fn main() -> ExitCode {
-    floe_benches::run::main("steady_state", &CASES)
+    floe_benches::run::main("steady_state", &CASES, tables::report)
 }
