@@ -64,6 +64,7 @@ mod config;
 mod create_permission;
 mod credentials;
 mod deadlines;
+mod discovery;
 mod effects;
 mod event;
 mod from_client;
@@ -96,6 +97,7 @@ pub use binding::{
 };
 pub use config::{Config, ConfigError, DEFAULT_LIFETIME, Limits, RelayAddress};
 pub use credentials::{Credentials, CredentialsError, SharedSecret};
+pub use discovery::{Discovery, DiscoveryError};
 pub use effects::{MAX_TRANSMIT, Transmit};
 pub use event::{Command, EndReason, Event};
 pub use from_client::Received;

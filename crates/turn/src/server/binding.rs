@@ -4,7 +4,9 @@ use alloc::string::String;
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 
-use floe_stun::attributes::{ErrorCode, Software, UnknownAttributes, XorMappedAddress};
+use floe_stun::attributes::{
+    ErrorCode, MappedAddress, OtherAddress, ResponseOrigin, Software, UnknownAttributes, XorMappedAddress,
+};
 use floe_stun::{
     AttributeType, Class, DecodeError, EncodeError, HEADER_LEN, Message, MessageBuilder, Method, Time,
 };
@@ -14,7 +16,7 @@ use super::rate_limit::{Limiter, RateLimit};
 /// Bytes that suffice for any response of [`BindingServer::handle`].
 pub const MAX_RESPONSE: usize = HEADER_LEN + ERROR_CODE_LEN + UNKNOWN_LEN + SOFTWARE_LEN + FINGERPRINT_LEN;
 
-/// ERROR-CODE 420 with its reason. XOR-MAPPED-ADDRESS, which is never beside it, is shorter.
+/// ERROR-CODE 420 with its reason. What a success response has instead of it and UNKNOWN-ATTRIBUTES is shorter.
 const ERROR_CODE_LEN: usize = 4 + 4 + 20;
 /// UNKNOWN-ATTRIBUTES with the most types that are listed.
 const UNKNOWN_LEN: usize = 4 + 2 * MAX_UNKNOWN;
@@ -30,9 +32,9 @@ pub(super) const MAX_UNKNOWN: usize = 64;
 pub(super) const MAX_SOFTWARE: usize = 64;
 
 /// The comprehension-required attributes of RFC 8489. Where they mean nothing in a request without authentication they
-/// are known but unexpected, and ignored (§6.3). Those of other documents are unknown: RFC 5780 §6 wants a 420 for
-/// CHANGE-REQUEST from a server with one address.
-const KNOWN: [AttributeType; 9] = [
+/// are known but unexpected, and ignored (§6.3). Those of other documents are unknown, but for the last one: RFC 5780 §6
+/// wants a 420 for CHANGE-REQUEST from a server with one address.
+pub(super) const KNOWN: [AttributeType; 10] = [
     AttributeType::MAPPED_ADDRESS,
     AttributeType::USERNAME,
     AttributeType::ERROR_CODE,
@@ -42,6 +44,7 @@ const KNOWN: [AttributeType; 9] = [
     AttributeType::PASSWORD_ALGORITHM,
     AttributeType::USERHASH,
     AttributeType::XOR_MAPPED_ADDRESS,
+    AttributeType::CHANGE_REQUEST,
 ];
 
 /// What a [`BindingServer`] can be told.
@@ -102,7 +105,7 @@ pub enum Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Silence {
-    /// It is no STUN message (RFC 8489 §6.3).
+    /// It is no STUN message (RFC 8489 §6.3), or CHANGE-REQUEST is malformed.
     NotStun(DecodeError),
     /// Its method is not Binding (RFC 8489 §6.3).
     UnsupportedMethod(Method),
@@ -176,7 +179,7 @@ impl BindingServer {
     ) -> Result<Answer, EncodeError> {
         let source = SocketAddr::new(source.ip().to_canonical(), source.port());
         match self.accept(datagram, source, now) {
-            Ok(request) => self.respond(&request, source, out).map(Answer::Respond),
+            Ok(request) => self.respond(&request, source, None, out).map(Answer::Respond),
             Err(silence) => {
                 match silence {
                     Silence::RateLimited => self.stats.rate_limited += 1,
@@ -188,7 +191,7 @@ impl BindingServer {
     }
 
     /// RFC 8489 §6.3: the checks that come before anything is answered.
-    fn accept<'a>(
+    pub(super) fn accept<'a>(
         &mut self,
         datagram: &'a [u8],
         source: SocketAddr,
@@ -212,18 +215,25 @@ impl BindingServer {
         Ok(message)
     }
 
-    /// RFC 8489 §6.3.1.
-    fn respond(
+    /// RFC 8489 §6.3.1; `origin` is where the response leaves from if the server has other addresses (RFC 5780 §6.1).
+    pub(super) fn respond(
         &mut self,
         request: &Message<'_>,
         source: SocketAddr,
+        origin: Option<Origin>,
         out: &mut [u8],
     ) -> Result<usize, EncodeError> {
+        let known = if origin.is_some() { &KNOWN } else { &KNOWN[..KNOWN.len() - 1] };
         let mut unknown = [AttributeType::new(0); MAX_UNKNOWN];
-        let unknown = collect_unknown(request, &KNOWN, &mut unknown);
+        let unknown = collect_unknown(request, known, &mut unknown);
         let (counter, response) = if unknown.is_empty() {
             let response = MessageBuilder::response(out, Class::Success, request);
-            (&mut self.stats.answered, response.attribute(&XorMappedAddress(source)))
+            let response = response.attribute(&XorMappedAddress(source));
+            // RFC 5780 §6.1: "MUST include both MAPPED-ADDRESS and XOR-MAPPED-ADDRESS".
+            let mapped = origin.map(|_| MappedAddress(source));
+            let (from, other) = (origin.map(|it| it.from), origin.map(|it| it.other));
+            let response = response.maybe(mapped.as_ref()).maybe(from.as_ref()).maybe(other.as_ref());
+            (&mut self.stats.answered, response)
         } else {
             let response = MessageBuilder::response(out, Class::Error, request)
                 .attribute(&ErrorCode::UNKNOWN_ATTRIBUTE)
@@ -236,6 +246,13 @@ impl BindingServer {
         *counter += 1;
         Ok(len)
     }
+}
+
+/// Where a response leaves from, and where it would with both flags of CHANGE-REQUEST (RFC 5780 §6.1).
+#[derive(Clone, Copy)]
+pub(super) struct Origin {
+    pub(super) from: ResponseOrigin,
+    pub(super) other: OtherAddress,
 }
 
 impl fmt::Debug for BindingServer {

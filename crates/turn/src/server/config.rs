@@ -10,6 +10,7 @@ use core::time::Duration;
 use super::accounts::Bandwidth;
 use super::binding::{MAX_SOFTWARE, SoftwareTooLong};
 use super::credentials::Credentials;
+use super::discovery::Discovery;
 use super::policy::PeerPolicy;
 use super::rate_limit::RateLimit;
 
@@ -75,6 +76,8 @@ pub struct Config {
     pub challenges: Option<RateLimit>,
     /// How often one source gets an answer to a Binding request. Default without limit.
     pub bindings: Option<RateLimit>,
+    /// The sockets at which NAT behaviour can be discovered (RFC 5780), for each family if at all. Default none.
+    pub discovery: Vec<Discovery>,
     /// What Unix time it is, in seconds, when the driver's clock is at [`Time::ZERO`](floe_stun::Time::ZERO): for
     /// time-limited names. A driver whose clock is stepped says so with
     /// [`Server::set_unix_time`](super::Server::set_unix_time). Default 0.
@@ -104,6 +107,7 @@ impl Config {
             software: None,
             challenges: None,
             bindings: None,
+            discovery: Vec::new(),
             unix_time_at_zero: 0,
         }
     }

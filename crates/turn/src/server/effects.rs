@@ -93,7 +93,7 @@ impl Effects {
         }
     }
 
-    /// Queues what `write` writes, if it writes anything; dropped and counted if the queue is full.
+    /// Queues what `write` writes; dropped and counted if the queue is full.
     pub(super) fn send(
         &mut self,
         link: Link,
@@ -106,15 +106,10 @@ impl Effects {
         let mut buffer = self.spare.pop().unwrap_or_default();
         buffer.resize(MAX_TRANSMIT, 0);
         // Whatever the server writes fits; a test builds the largest.
-        let written = write(&mut buffer).map_err(|_| Rejection::TooLong);
-        match written {
-            Ok(0) | Err(_) => self.spare.push(buffer),
-            Ok(len) => {
-                buffer.truncate(len);
-                self.transmits.push_back((link, buffer));
-            }
-        }
-        written.map(|_| ())
+        let Ok(len) = write(&mut buffer) else { return Err(Rejection::TooLong) };
+        buffer.truncate(len);
+        self.transmits.push_back((link, buffer));
+        Ok(())
     }
 
     /// Answers a request with a response of this class and these attributes.

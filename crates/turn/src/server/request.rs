@@ -3,12 +3,13 @@
 use floe_stun::{Class, Message, Method, PacketKind, Time, classify};
 
 use super::authenticate::Authenticated;
-use super::binding::{Answer, Silence, is_answerable};
+use super::binding::{Answer, MAX_RESPONSE, Silence, is_answerable};
 use super::from_client::Received;
 use super::link::Link;
 use super::rejection::{Rejection, count};
 use super::slab::Key;
 use super::{Phase, Server};
+use crate::framing::Carrier;
 
 impl Server {
     /// Handles what a client sent: a datagram, or one frame of a stream. Nothing in it makes the server panic or grow
@@ -46,20 +47,31 @@ impl Server {
 
     /// Binding asks for no credentials.
     fn on_binding(&mut self, link: Link, datagram: &[u8], now: Time) -> Result<(), Rejection> {
-        let Self { binding, fx, .. } = self;
-        let mut silence = None;
-        let sent = fx.send(link, |out| match binding.handle(datagram, link.client, now, out)? {
-            Answer::Respond(len) => Ok(len),
-            Answer::Silent(why) => {
-                silence = Some(why);
-                Ok(0)
+        let Self { binding, fx, config, .. } = self;
+        let mut out = [0; MAX_RESPONSE];
+        let discovery = config.discovery.iter().find(|discovery| discovery.has(link.socket));
+        // Whatever Binding is answered with fits.
+        let answer = match discovery.filter(|_| link.carrier == Carrier::Datagram) {
+            None => binding.handle(datagram, link.client, now, &mut out).map(|answer| match answer {
+                Answer::Respond(len) => Ok((len, link.socket)),
+                Answer::Silent(why) => Err(why),
+            }),
+            Some(discovery) => {
+                binding.discover(datagram, link.client, (discovery, link.socket), now, &mut out)
             }
-        });
-        match silence {
-            None => sent.inspect(|()| count(&mut fx.stats.bindings)),
-            Some(Silence::RateLimited) => Err(Rejection::RateLimited),
-            Some(_) => Err(Rejection::UnanswerableSource),
-        }
+        };
+        let (len, socket) = match answer.map_err(|_| Rejection::TooLong)? {
+            Ok(response) => response,
+            Err(Silence::RateLimited) => return Err(Rejection::RateLimited),
+            Err(Silence::NotStun(_)) => return Err(Rejection::Malformed),
+            Err(_) => return Err(Rejection::UnanswerableSource),
+        };
+        fx.send(Link { socket, ..link }, |packet| {
+            packet[..len].copy_from_slice(&out[..len]);
+            Ok(len)
+        })?;
+        count(&mut fx.stats.bindings);
+        Ok(())
     }
 
     /// The requests that need credentials.
