@@ -91,7 +91,7 @@ impl Connection {
         let route = self.lane().route();
         let route = route.as_ref().map_err(|&e| SendError::from(e))?;
         admit(payload)?;
-        let sent = route.socket.io.try_send_to(payload, route.destination);
+        let sent = route.try_send(payload);
         self.sent(payload.len(), sent)
     }
 
@@ -107,7 +107,7 @@ impl Connection {
             Err(&error) => return Poll::Ready(Err(error.into())),
         };
         admit(payload)?;
-        let sent = std::task::ready!(route.socket.io.poll_send_to(cx, payload, route.destination));
+        let sent = std::task::ready!(route.poll_send(cx, payload));
         Poll::Ready(self.sent(payload.len(), sent))
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use floe_ice::{Component, ConnectionState, GatheringState, ServerAddress, SocketId};
+use floe_ice::{Component, ConnectionState, GatheringState, MAX_TRANSMIT, ServerAddress, SocketId};
 use floe_stun::Time;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -54,7 +54,7 @@ impl Engine {
     ) -> Result<Self, floe_ice::ConfigError> {
         let signal = Arc::new(Signal::default());
         config.pace = Some(common.pace.clone());
-        let (servers, keepalives) = (config.gather.servers.clone(), !config.consent);
+        let (servers, keepalives) = (servers(&config), !config.consent);
         let components = components(&config);
         let agent = floe_ice::Agent::new(config, common.clock.time(Instant::now().into_std()))?;
         Ok(Self {
@@ -231,12 +231,25 @@ impl Engine {
         }
     }
 
+    /// The last packets: allocations on TURN servers are given back (RFC 8656 §8). One for which there is no room now expires there.
+    fn say_goodbye(&self) {
+        let mut packet = [0; MAX_TRANSMIT];
+        loop {
+            let Some(transmit) = self.agent().poll_transmit(&mut packet) else { return };
+            if let Some(socket) = self.socket(transmit.socket) {
+                let bytes = packet.get(..transmit.len).unwrap_or_default();
+                let _ = socket.io.try_send_to(bytes, transmit.destination);
+            }
+        }
+    }
+
     /// Ends everything: after it, no socket is open, nobody waits, and the driver is on its way out.
     pub(crate) fn close(&self) {
         if self.closed.swap(true, Ordering::SeqCst) {
             return;
         }
         self.input(floe_ice::Agent::close);
+        self.say_goodbye();
         let sockets = lock(&self.sockets).take();
         self.lanes.iter().for_each(Lane::close);
         drop(sockets);
@@ -247,6 +260,12 @@ impl Engine {
 /// Whether what has no path will not get one.
 pub(crate) fn is_over(state: ConnectionState) -> bool {
     matches!(state, ConnectionState::Failed | ConnectionState::Closed)
+}
+
+/// The servers as the agent numbers them: first those of STUN, then those of TURN.
+fn servers(config: &floe_ice::Config) -> Vec<ServerAddress> {
+    let relays = config.gather.relays.iter().map(|relay| &relay.address);
+    config.gather.servers.iter().chain(relays).cloned().collect()
 }
 
 /// Every component of every stream, in order.

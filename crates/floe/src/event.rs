@@ -6,7 +6,8 @@ use std::sync::Mutex;
 
 use floe_ice::{
     Candidate, Component, ConnectionState, ConsentLoss, Credentials, GatheringFailure, GatheringState,
-    PairId, PairInfo, PairState, PairStats, RestartCause, Role, SelectionReason, ServerAddress, StreamId,
+    PairId, PairInfo, PairState, PairStats, RelayFailure, RestartCause, Role, SelectionReason, ServerAddress,
+    StreamId,
 };
 use tokio::sync::Notify;
 
@@ -46,6 +47,16 @@ pub enum Event {
         address: Option<SocketAddr>,
         /// What went wrong.
         failure: GatheringFailure,
+    },
+    /// An allocation on a TURN server is gone, and with it its relayed candidates. It is asked for again; restart ICE if nothing else is
+    /// left.
+    RelayLost {
+        /// The server.
+        server: ServerAddress,
+        /// Our address, which the server was reached from.
+        address: SocketAddr,
+        /// Why.
+        failure: RelayFailure,
     },
     /// A peer-reflexive candidate of the peer was learned from a check (RFC 8445 §7.3.1.3).
     RemoteCandidateDiscovered {
@@ -186,6 +197,10 @@ pub(crate) fn translate(
             address,
             failure,
         },
+        floe_ice::Event::RelayLost { server, address, failure } => {
+            let server = servers.get(usize::from(server))?.clone();
+            Event::RelayLost { server, address, failure }
+        }
         floe_ice::Event::RemoteCandidateDiscovered(id) => {
             let (_, stream, candidate) = agent.remote_candidates().find(|(known, ..)| *known == id)?;
             Event::RemoteCandidateDiscovered { stream, candidate: candidate.clone() }

@@ -11,14 +11,8 @@ use crate::connection::DatagramCounters;
 use crate::engine::lock;
 use crate::queue::Queue;
 use crate::readers::{Readers, Signal};
+use crate::route::Route;
 use crate::socket::Socket;
-
-/// Where data goes.
-pub(crate) struct Route {
-    pub(crate) socket: Arc<Socket>,
-    pub(crate) destination: SocketAddr,
-    epoch: u32,
-}
 
 /// The receiving side. Its lock is held while a datagram is read, so that the order of datagrams stays, and is taken
 /// before that of the agent if both are needed.
@@ -91,7 +85,7 @@ impl Lane {
 
     /// Whether this is where our data goes to: then what comes from there is data (RFC 8445 §12.2).
     pub(crate) fn is_peer(&self, socket: SocketId, source: SocketAddr) -> bool {
-        matches!(&*self.route(), Ok(route) if route.destination == source && route.socket.id == socket)
+        matches!(&*self.route(), Ok(route) if route.is_peer(socket, source))
     }
 
     /// Follows the agent.
@@ -101,7 +95,7 @@ impl Lane {
         find: impl Fn(SocketId) -> Option<Arc<Socket>>,
     ) {
         let known = match (&*self.route(), &path) {
-            (Ok(route), Ok(path)) => route.epoch == path.epoch,
+            (Ok(route), Ok(path)) => route.is(path),
             (Err(known), Err(error)) => known == error,
             _ => false,
         };
@@ -110,7 +104,7 @@ impl Lane {
         }
         let route = path.and_then(|path| {
             let socket = find(path.socket).ok_or(floe_ice::SendError::NotConnected)?;
-            Ok(Route { socket, destination: path.destination, epoch: path.epoch })
+            Ok(Route::new(&path, socket))
         });
         *self.route.write().unwrap_or_else(PoisonError::into_inner) = route;
     }

@@ -74,6 +74,7 @@ mod queue;
 mod readers;
 mod receive;
 mod resolver;
+mod route;
 pub mod server;
 mod socket;
 
@@ -89,7 +90,8 @@ pub use event::{Event, Pair, SelectedPair};
 pub use floe_ice::candidate::{Candidate, CandidateParseError, Credentials, CredentialsError};
 pub use floe_ice::{
     AddedCandidate, AgentError, Component, ComponentId, ConnectionState, ConsentLoss, Counters,
-    GatheringFailure, GatheringState, IgnoredCandidate, Nomination, PairState, PairStats, RemoteParameters,
-    RestartCause, Role, SelectionReason, ServerAddress, ServerAddressError, StreamId,
+    GatheringFailure, GatheringState, IgnoredCandidate, Nomination, PairState, PairStats, RelayFailure,
+    RelayServer, RemoteParameters, RestartCause, Role, SelectionReason, ServerAddress, ServerAddressError,
+    StreamId, TransportPolicy,
 };
 pub use resolver::{Resolver, Resolving, SystemResolver};

@@ -209,8 +209,14 @@ impl Engine {
             if is_stun {
                 self.input(|agent, now| agent.handle_datagram(datagram, now))
             } else {
-                // Data, or dropped: nothing follows from it.
-                self.agent().handle_datagram(datagram, self.now())
+                // Data, or dropped: nothing follows from it, but that a relay may have to be renewed.
+                let mut agent = self.agent();
+                let due = agent.poll_timeout();
+                let received = agent.handle_datagram(datagram, self.now());
+                if agent.poll_timeout() != due {
+                    self.signal.notify();
+                }
+                received
             }
         };
         // A socket serves one component, so it is this one.

@@ -133,6 +133,11 @@ fn explain(error: &io::Error) -> DriverError {
     }
 }
 
+/// What the system says of a payload that no datagram can hold.
+pub(crate) fn too_large() -> io::Error {
+    io::Error::from_raw_os_error(MESSAGE_TOO_LARGE)
+}
+
 /// Whether a datagram was refused because of its size.
 pub(crate) fn is_too_large(error: &io::Error) -> bool {
     error.raw_os_error() == Some(MESSAGE_TOO_LARGE)

@@ -1,6 +1,7 @@
 //! The public door. No rules here: what a datagram is decides `agent/route.rs`, what it means `session/`.
 
 mod query;
+mod relaying;
 mod restart;
 mod route;
 mod signalling;
@@ -22,6 +23,7 @@ use crate::message::Outgoing;
 use crate::parameters::RemoteParameters;
 use crate::path::SendPath;
 use crate::random::Random;
+use crate::relays::Relays;
 use crate::session::{Retirees, Session};
 
 use signalling::Signalling;
@@ -44,6 +46,7 @@ pub struct Agent {
     retirees: Retirees,
     signalling: Signalling,
     gatherer: Gatherer,
+    relays: Relays,
     fx: Effects,
     /// The latest time at which something happened. Time never goes back inside.
     now: Time,
@@ -72,8 +75,8 @@ impl Agent {
         let gatherer = Gatherer::new(core::mem::take(&mut config.gather));
         let session = Session::new(config, now, &mut fx);
         let (retirees, signalling) = (Retirees::default(), Signalling::default());
-        let (due, gathering_begun, closed) = (None, false, false);
-        Ok(Self { session, retirees, signalling, gatherer, fx, now, due, gathering_begun, closed })
+        let (relays, due, gathering_begun, closed) = (Relays::default(), None, false, false);
+        Ok(Self { session, retirees, signalling, gatherer, relays, fx, now, due, gathering_begun, closed })
     }
 
     // --- local candidates ---------------------------------------------------------------------------------------
@@ -167,7 +170,9 @@ impl Agent {
         now: Time,
     ) {
         let now = self.tick(now);
-        self.gatherer.opened(request, answer, &mut self.fx);
+        if !self.relays.opened(request, answer, now, &mut self.fx) {
+            self.gatherer.opened(request, answer, &mut self.fx);
+        }
         if !self.closed {
             self.settle(now);
         }
@@ -180,6 +185,7 @@ impl Agent {
             return;
         }
         let now = self.tick(now);
+        self.relays.socket_failed(socket, &mut self.fx);
         self.gatherer.socket_failed(socket, &mut self.fx);
         self.session.socket_failed(socket, now, &mut self.fx);
         self.retirees.socket_failed(socket, now, &mut self.fx);
@@ -292,7 +298,8 @@ impl Agent {
         match received {
             Received::Ice => self.settle(now),
             Received::Rejected(reason) => self.fx.counters.reject(reason),
-            Received::Data { .. } => {}
+            // Data that come through a relay keep what carries them alive.
+            Received::Data { .. } => self.due = self.due.into_iter().chain(self.relays.next_timeout()).min(),
         }
         self.catch_up(now);
         received
@@ -314,8 +321,7 @@ impl Agent {
         debug_assert!(out.len() >= MAX_TRANSMIT, "poll_transmit needs a buffer of MAX_TRANSMIT bytes");
         loop {
             let Some(packet) = self.fx.poll_packet() else {
-                self.retirees.forget_keys();
-                return None;
+                return self.poll_relays(out);
             };
             if let Some(len) = self.keys_of(&packet).and_then(|keys| packet.encode(keys, out)) {
                 self.fx.counters.packets_sent = self.fx.counters.packets_sent.saturating_add(1);
@@ -356,37 +362,42 @@ impl Agent {
             return Err(SendError::Closed);
         }
         let carrier = self.session.carrier(component, &self.retirees);
-        carrier.send_path(component, self.session.epoch(component)).map_err(|error| {
+        let path = carrier.send_path(component, self.session.epoch(component)).map_err(|error| {
             // Why there is none is the current session's to say.
             self.session.send_path(component, 0).err().unwrap_or(error)
-        })
+        })?;
+        self.outer_path(path)
     }
 
     /// Tells of data that was sent on a path: statistics, and no keepalive is needed for a while.
     pub fn record_sent(&mut self, component: Component, packets: u64, bytes: u64, now: Time) {
         let now = self.tick(now);
         self.carrier_mut(component).record_sent(component, packets, bytes, now);
+        self.relay_used(component, now);
         self.catch_up(now);
     }
 
     /// Tells of data that was received past the agent: statistics only. An embedder may take a datagram that is not
     /// STUN and comes from the [`SendPath::destination`] of a component, on its socket, without asking the agent, and
-    /// report it here; any other datagram has to go through [`Agent::handle_datagram`].
+    /// report it here, unless the path has a [relay](SendPath::relay); any other datagram has to go through [`Agent::handle_datagram`].
     pub fn record_received(&mut self, component: Component, packets: u64, bytes: u64) {
         self.carrier_mut(component).record_received(component, packets, bytes);
     }
 
-    /// Ends everything: no packet is sent any more, queued ones included, and sockets that were opened for the agent are to
-    /// be closed (poll for the commands). Calling it again does nothing.
+    /// Ends everything: no packet is sent any more, queued ones included, but one for each allocation on a TURN server, to delete it;
+    /// and sockets that were opened for the agent are to be closed. Poll for packets first and for the commands then. Calling it again
+    /// does nothing.
     pub fn close(&mut self, now: Time) {
         if self.closed {
             return;
         }
-        self.now = self.tick(now);
+        let now = self.tick(now);
+        self.now = now;
         self.closed = true;
         self.due = None;
         self.fx.discard_packets();
         self.retirees = Retirees::default();
+        self.relays.close(now, &mut self.fx);
         self.gatherer.close(&mut self.fx);
         self.session.close(&mut self.fx);
     }
@@ -418,6 +429,20 @@ impl Agent {
     /// The tail of every input: gathering's and the sessions' share, what follows for the whole, and when to wake up next.
     fn settle(&mut self, now: Time) {
         self.now = now;
+        self.settle_relays(now);
+        self.settle_sessions(now);
+        self.use_relays(now);
+        // Some things a relay tells at once: that an allocation from before a restart is still there.
+        while self.take_news(now) {
+            self.settle_sessions(now);
+            self.use_relays(now);
+        }
+        let due = self.session.next_timeout(&self.gatherer, now);
+        let relays = self.relays.next_timeout();
+        self.due = due.into_iter().chain(self.retirees.next_timeout(now)).chain(relays).min();
+    }
+
+    fn settle_sessions(&mut self, now: Time) {
         self.gatherer.handle_timeout(now, &mut self.fx);
         self.session.take_found(&mut self.gatherer, &mut self.fx);
         self.retirees.settle(now, &mut self.fx);
@@ -426,8 +451,6 @@ impl Agent {
         self.retirees.hand_over(&mut self.session, now, &mut self.fx);
         self.gatherer.release_leaving(|socket| self.retirees.needs(socket), &mut self.fx);
         self.session.announce(&mut self.gatherer, &self.retirees, now, &mut self.fx);
-        let due = self.session.next_timeout(&self.gatherer, now);
-        self.due = due.into_iter().chain(self.retirees.next_timeout(now)).min();
     }
 
     /// Data of a component goes on in the session that carries it now.
@@ -451,11 +474,18 @@ impl Agent {
 
     /// What a packet is signed with; any keys do for one that is not signed.
     fn keys_of(&self, packet: &Outgoing) -> Option<&Keyring> {
-        let current = self.session.keys();
-        match packet.keys() {
-            Some(generation) if generation != current.generation() => self.retirees.keys(generation),
-            _ => Some(current),
+        keys_of(&self.session, &self.retirees, packet)
+    }
+
+    /// A packet that leaves through a relay, or that is for its server.
+    fn poll_relays(&mut self, out: &mut [u8]) -> Option<Transmit> {
+        let keys = |packet: &Outgoing| keys_of(&self.session, &self.retirees, packet);
+        let transmit = self.relays.poll_transmit(keys, out);
+        match transmit {
+            Some(_) => self.fx.counters.packets_sent = self.fx.counters.packets_sent.saturating_add(1),
+            None => self.retirees.forget_keys(),
         }
+        transmit
     }
 
     /// The connection as a whole.
@@ -480,5 +510,13 @@ impl Agent {
     #[must_use]
     pub fn local_credentials(&self) -> &Credentials {
         self.session.local_credentials()
+    }
+}
+
+fn keys_of<'a>(session: &'a Session, retirees: &'a Retirees, packet: &Outgoing) -> Option<&'a Keyring> {
+    let current = session.keys();
+    match packet.keys() {
+        Some(generation) if generation != current.generation() => retirees.keys(generation),
+        _ => Some(current),
     }
 }

@@ -1,5 +1,6 @@
 //! What an agent is told when it is made. Every default is here, with where it comes from.
 
+mod relay_server;
 mod server_address;
 
 use alloc::vec::Vec;
@@ -11,6 +12,7 @@ use crate::candidate::{is_unicast, is_usable};
 use crate::event::Role;
 use crate::pace::SharedPace;
 
+pub use relay_server::{RelayServer, TransportPolicy};
 pub use server_address::{DEFAULT_STUN_PORT, ServerAddress, ServerAddressError};
 
 /// Ta, the pace of new transactions: RFC 8445 §14.2.
@@ -23,7 +25,7 @@ pub const MIN_RTO: Duration = Duration::from_millis(500);
 pub const MIN_KEEPALIVE: Duration = Duration::from_secs(15);
 /// The most components a stream can have: RFC 8839 §5.1.
 pub const MAX_COMPONENTS: u16 = 256;
-/// The most STUN servers an agent asks (our own rule): each costs a transaction for every address of its family.
+/// The most STUN and TURN servers an agent asks (our own rule): each costs a transaction for every address of its family.
 pub const MAX_SERVERS: usize = 64;
 
 /// How the controlling side nominates (RFC 8445 §8.1.1).
@@ -121,6 +123,11 @@ pub struct GatherConfig {
     /// STUN servers for server-reflexive candidates, at most [`MAX_SERVERS`]. All are asked side by side, each from every
     /// address of its family and scope: a name at the first address of each, as its others are likely the same service.
     pub servers: Vec<ServerAddress>,
+    /// TURN servers for relayed candidates, at most [`MAX_SERVERS`] together with the STUN servers. What an allocation shows of us is a
+    /// server-reflexive candidate, too. In events they are numbered behind the STUN servers.
+    pub relays: Vec<RelayServer>,
+    /// Which candidates are used. With [`TransportPolicy::Relay`] the STUN servers are not asked.
+    pub transport_policy: TransportPolicy,
     /// Which addresses are used.
     pub policy: AddressPolicy,
     /// Use loopback addresses too, which RFC 8445 §5.1.1.1 forbids: for tests and machines without a network.
@@ -143,6 +150,8 @@ impl GatherConfig {
     pub const fn new() -> Self {
         Self {
             servers: Vec::new(),
+            relays: Vec::new(),
+            transport_policy: TransportPolicy::All,
             policy: AddressPolicy::All,
             loopback: false,
             addresses_per_interface: 8,
@@ -153,13 +162,22 @@ impl GatherConfig {
         }
     }
 
+    /// STUN and TURN servers together.
+    pub(crate) fn server_count(&self) -> usize {
+        self.servers.len() + self.relays.len()
+    }
+
     fn validate(&self) -> Result<(), ConfigError> {
         let is_reachable = |server: &ServerAddress| match server {
             ServerAddress::Name { host, port } => server_address::is_name(host) && *port != 0,
             ServerAddress::Address(address) => is_usable(*address),
         };
-        if self.servers.len() > MAX_SERVERS || !self.servers.iter().all(is_reachable) {
+        let mut all = self.servers.iter().chain(self.relays.iter().map(|relay| &relay.address));
+        if self.server_count() > MAX_SERVERS || !all.all(is_reachable) {
             return Err(ConfigError::Servers);
+        }
+        if !self.relays.iter().all(RelayServer::has_valid_credentials) {
+            return Err(ConfigError::RelayCredentials);
         }
         if self.driver_deadline.is_zero() || self.server_deadline.is_zero() {
             return Err(ConfigError::GatherDeadline);
@@ -310,6 +328,8 @@ pub enum ConfigError {
     Limits,
     /// More than [`MAX_SERVERS`] servers, or one without a usable address or name.
     Servers,
+    /// The user name of a TURN server is longer than 508 bytes.
+    RelayCredentials,
     /// A deadline of gathering that is over before it begins.
     GatherDeadline,
     /// A 1:1 NAT between two families, or with an address that no machine can have.
@@ -326,6 +346,7 @@ impl fmt::Display for ConfigError {
             Self::Keepalive => "keepalive has to be at least 15 s (RFC 8445 §11)",
             Self::Limits => "limits need at least 1 pair, 1 remote candidate and 16 queued packets",
             Self::Servers => "at most 64 servers, each with a host name or unicast address and a port",
+            Self::RelayCredentials => "the user name of a TURN server has at most 508 bytes",
             Self::GatherDeadline => "driver_deadline and server_deadline must not be zero",
             Self::Mappings => "a mapping needs two unicast addresses of one family",
         })

@@ -76,6 +76,12 @@ impl Effects {
         self.packets.pop_front()
     }
 
+    /// The next packet that leaves through a relay.
+    pub(crate) fn take_relayed(&mut self) -> Option<Outgoing> {
+        let at = self.packets.iter().position(|packet| packet.socket.is_relay())?;
+        self.packets.remove(at)
+    }
+
     pub(crate) fn poll_command(&mut self) -> Option<Command> {
         self.commands.pop_front()
     }

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::net::SocketAddr;
 
+use floe_turn::client::Failure;
+
 use crate::ids::{Component, LocalId, PairId, RemoteId, StreamId};
 use crate::io::DriverError;
 
@@ -159,6 +161,8 @@ pub enum GatheringFailure {
     NoInterface,
     /// The socket stopped working before the servers had answered on it.
     SocketFailed,
+    /// The TURN server granted no allocation.
+    Relay(Failure),
 }
 
 impl fmt::Display for GatheringFailure {
@@ -172,6 +176,7 @@ impl fmt::Display for GatheringFailure {
             Self::BadAnswer => f.write_str("the server's answer is not usable"),
             Self::NoInterface => f.write_str("no usable network interface"),
             Self::SocketFailed => f.write_str("the socket stopped working"),
+            Self::Relay(failure) => failure.fmt(f),
         }
     }
 }
@@ -188,16 +193,27 @@ pub enum Event {
     /// A server told which address it sees one of ours as, for the first time or differently than before. A candidate for it
     /// follows if there is none yet (RFC 8445 §5.1.3).
     ServerAnswered {
-        /// The number of the server in [`GatherConfig::servers`](crate::GatherConfig::servers).
+        /// The number of the server: first come those of [`GatherConfig::servers`](crate::GatherConfig::servers), then those of
+        /// [`GatherConfig::relays`](crate::GatherConfig::relays).
         server: u16,
         /// Our address, which the server was asked from.
         address: SocketAddr,
         /// What the server sees: the same address where no NAT is in between.
         mapped: SocketAddr,
     },
+    /// An allocation on a TURN server is gone, and with it its relayed candidates and their pairs. It is asked for again; what comes of
+    /// that is a candidate of the next session, so restart ICE if nothing else is left ([`Agent::restart`](crate::Agent::restart)).
+    RelayLost {
+        /// The number of the server, counted on from [`GatherConfig::servers`](crate::GatherConfig::servers).
+        server: u16,
+        /// Our address, which the server was reached from.
+        address: SocketAddr,
+        /// Why.
+        failure: Failure,
+    },
     /// One source of candidates failed.
     GatheringProblem {
-        /// The number of the server in [`GatherConfig::servers`](crate::GatherConfig::servers), if it is about a server.
+        /// The number of the server, as in [`Event::ServerAnswered`], if it is about a server.
         server: Option<u16>,
         /// The local address concerned, if it is about one.
         address: Option<SocketAddr>,

@@ -2,9 +2,26 @@
 
 use core::fmt;
 
-/// A socket, in the driver's own numbering. The agent never interprets the number.
+/// A socket, in the driver's own numbering, below 2^63. The agent never interprets the number.
+///
+/// From 2^63 on are numbers of the agent's own: each stands for a relay, as if its relayed address were a socket here.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SocketId(pub u64);
+
+impl SocketId {
+    const RELAY: u64 = 1 << 63;
+
+    /// The relay that stands behind the number.
+    pub(crate) fn as_relay(self) -> Option<RelayId> {
+        let number = self.0.checked_sub(Self::RELAY)?;
+        u32::try_from(number).ok().map(RelayId)
+    }
+
+    /// Whether the number is not one of a driver.
+    pub(crate) const fn is_relay(self) -> bool {
+        self.0 >= Self::RELAY
+    }
+}
 
 /// A data stream of the agent (RFC 8445 §3). Streams are numbered from 0 in the order of
 /// [`Config::streams`](crate::Config::streams), which is also the order of their checklists.
@@ -100,3 +117,14 @@ id!(
     /// A question to the driver: the answer to a [`Command`](crate::Command) carries the id of the command.
     RequestId
 );
+
+/// A relay of one agent: an allocation on a TURN server (RFC 8656 §6). None is given twice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct RelayId(pub(crate) u32);
+
+impl RelayId {
+    /// What the relay is called where a socket is expected.
+    pub(crate) fn socket(self) -> SocketId {
+        SocketId(SocketId::RELAY + u64::from(self.0))
+    }
+}

@@ -10,8 +10,9 @@ use crate::ids::{Component, RequestId, SocketId};
 
 /// Bytes that always suffice for one packet of [`Agent::poll_transmit`](crate::Agent::poll_transmit).
 ///
-/// The largest packet is a check with a USERNAME of 508 bytes and every attribute of RFC 8445 §7.1.
-pub const MAX_TRANSMIT: usize = 640;
+/// The largest packet is a request to a TURN server. Without relays it would be a check with a USERNAME of 508 bytes and every
+/// attribute of RFC 8445 §7.1.
+pub const MAX_TRANSMIT: usize = floe_turn::client::MAX_TRANSMIT;
 
 /// A datagram as it came from a socket.
 #[derive(Clone, Copy, Debug)]

@@ -92,6 +92,8 @@
 //!   the same bytes, however the polls are interleaved.
 //! - **Paced.** At most one new transaction in each Ta, over checks and gathering, whatever the caller does, and one in 5 ms over
 //!   all agents that are given the same [`SharedPace`] (RFC 8445 §14.2).
+//! - **TURN is inside.** With [`GatherConfig::relays`] the agent has allocations made, permissions, channels and their refreshing; an
+//!   embedder only frames what it sends on a path that has a [`SendPath::relay`]. Received data are a range of the datagram as ever.
 //! - **Queued is final.** A packet that is queued keeps its bytes, whatever happens before it is polled.
 //! - **Make before break.** [`Agent::restart`] loses no datagram that the old path would have carried: data stays there, under
 //!   consent, until the new session has selected a pair, and what the peer still sends there is taken in. Numbers of candidates
@@ -110,7 +112,7 @@
 //! peer may have selected a pair although we have not. `agent/restart.rs` is the procedure, `agent/signalling.rs` knows which
 //! session what the peer signals belongs to.
 //!
-//! Imports go one way: `agent → {gather, session} → {checklist, candidate, transaction, role, consent, locals, remotes, pacer, keys,
+//! Imports go one way: `agent → {gather, relays, session} → {checklist, candidate, transaction, role, consent, locals, remotes, pacer, keys,
 //! parameters} → {effects, message, stats, ids, io, event, error, config, pace, random, hash, sorted}`.
 //!
 //! # Deliberate deviations
@@ -160,6 +162,7 @@ mod pacer;
 mod parameters;
 mod path;
 mod random;
+mod relays;
 mod remotes;
 mod role;
 mod session;
@@ -171,8 +174,8 @@ pub use agent::Agent;
 pub use candidate::{Candidate, Credentials};
 pub use config::{
     AddressMapping, AddressPolicy, Config, ConfigError, DEFAULT_STUN_PORT, DEFAULT_TA, GatherConfig, Limits,
-    MAX_COMPONENTS, MAX_SERVERS, MIN_KEEPALIVE, MIN_RTO, MIN_TA, Nomination, ServerAddress,
-    ServerAddressError, Unauthenticated,
+    MAX_COMPONENTS, MAX_SERVERS, MIN_KEEPALIVE, MIN_RTO, MIN_TA, Nomination, RelayServer, ServerAddress,
+    ServerAddressError, TransportPolicy, Unauthenticated,
 };
 pub use error::{AddedCandidate, AgentError, IgnoredCandidate, SendError};
 pub use event::{
@@ -182,6 +185,8 @@ pub use event::{
 #[cfg(feature = "std")]
 pub use floe_stun::Clock;
 pub use floe_stun::Time;
+pub use floe_turn::client::{Failure as RelayFailure, FrameError, RelayPath};
+pub use floe_turn::{Frame, MAX_PADDING, MAX_PREFIX};
 pub use gather::InterfaceAddress;
 pub use ids::{Component, ComponentId, LocalId, PairId, RemoteId, RequestId, SocketId, StreamId};
 pub use io::{Command, Datagram, DriverError, MAX_TRANSMIT, Received, Rejection, Transmit};

@@ -60,6 +60,22 @@ pub(crate) struct Reflexive {
     pub(crate) reveal_related: bool,
 }
 
+/// What a relayed candidate is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Relayed {
+    /// What stands for the relay.
+    pub(crate) socket: SocketId,
+    pub(crate) relayed: SocketAddr,
+    /// Our address as the server sees it: the related address.
+    pub(crate) mapped: SocketAddr,
+    /// The server as it was contacted.
+    pub(crate) server: IpAddr,
+    /// Rank of the server in the configuration.
+    pub(crate) source_rank: usize,
+    /// Print the related address.
+    pub(crate) reveal_related: bool,
+}
+
 /// All bases and local candidates of a session.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Locals {
@@ -214,6 +230,32 @@ impl Locals {
         let candidate =
             if found.reveal_related { candidate } else { candidate.with_hidden_related_address() };
         self.insert(candidate, base)
+    }
+
+    /// The base and the candidate of a relayed address (§5.1.1.2): a relayed candidate is its own base.
+    pub(crate) fn add_relayed(&mut self, component: Component, found: &Relayed) -> Option<(BaseId, LocalId)> {
+        let base = self.add_base(component, found.socket, found.relayed)?;
+        let b = *self.base(base)?;
+        let foundation = self.foundations.foundation(FoundationKey {
+            kind: CandidateKind::Relayed,
+            base: b.address.ip(),
+            server: Some(found.server),
+            transport: Protocol::Udp,
+        })?;
+        let candidate = Candidate::relayed(b.address, found.mapped)
+            .with_component(component.id)
+            .with_local_preference(local_preference(usize::from(b.rank), found.source_rank)?)
+            .with_foundation(foundation);
+        let candidate =
+            if found.reveal_related { candidate } else { candidate.with_hidden_related_address() };
+        match self.insert(candidate, base) {
+            Some(id) => Some((base, id)),
+            // §5.1.1.2: equal to a host candidate.
+            None => {
+                self.base_mut(base)?.dead = true;
+                None
+            }
+        }
     }
 
     /// A local peer-reflexive candidate (§7.2.5.3.1): what a check's answer showed. Never signalled, never paired.

@@ -2,13 +2,16 @@
 
 use core::net::{IpAddr, SocketAddr};
 
+use floe_turn::client::RelayPath;
+
 use crate::error::SendError;
 use crate::ids::{Component, SocketId};
 
 /// The path that data of a component has to be sent on. Small and `Copy`: keep it, and ask again after
 /// [`Event::PathChanged`](crate::Event::PathChanged).
 ///
-/// Sending goes past the agent: put the payload into a datagram from `socket` to `destination`. Tell the agent with
+/// Sending goes past the agent: put the payload into a datagram from `socket` to `destination`, and where there is a `relay` frame it
+/// first ([`RelayPath::frame`]), in place and without copying it. Tell the agent with
 /// [`Agent::record_sent`](crate::Agent::record_sent) now and then, if you want statistics or have consent turned off.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -19,10 +22,12 @@ pub struct SendPath {
     pub socket: SocketId,
     /// The local address to send from, as in [`Transmit::src_ip`](crate::Transmit::src_ip).
     pub src_ip: Option<IpAddr>,
-    /// Where to send to.
+    /// Where to send to: the peer, or the TURN server of the relay.
     pub destination: SocketAddr,
     /// Counts the changes of the path of this component.
     pub epoch: u32,
+    /// What has to stand around the payload, where it goes through a relay (RFC 8656 §11, §12).
+    pub relay: Option<RelayPath>,
 }
 
 impl SendPath {

@@ -91,6 +91,8 @@ pub struct IcePeer {
     sessions: Vec<Credentials>,
     signals: VecDeque<String>,
     outgoing: VecDeque<(Transmit, Vec<u8>)>,
+    /// Sockets to be closed when what was queued before has left: an agent that closes says goodbye to its TURN servers.
+    closing: Vec<SocketId>,
     /// Look-ups that are on their way: when they are answered, and with what.
     lookups: Vec<(Time, RequestId, Result<Vec<SocketAddr>, DriverError>)>,
     events: Vec<(Time, Event)>,
@@ -133,6 +135,7 @@ impl IcePeer {
             opened: Vec::new(),
             signals: VecDeque::new(),
             outgoing: VecDeque::new(),
+            closing: Vec::new(),
             lookups: Vec::new(),
             events: Vec::new(),
             noted: 0,
@@ -238,9 +241,16 @@ impl IcePeer {
         let path = self.agent.0.send_path(component)?;
         path.admit(payload)?;
         let Some(socket) = socket_of(path.socket) else { return Err(floe_ice::SendError::NotConnected) };
+        let packet = match path.relay {
+            None => payload.to_vec(),
+            Some(mut relay) => {
+                let frame = relay.around(payload.len()).map_err(|_| floe_ice::SendError::NotConnected)?;
+                [frame.prefix(), payload, frame.padding()].concat()
+            }
+        };
         let transmit =
-            Transmit { source_ip: path.src_ip, ..Transmit::new(socket, path.destination, payload.len()) };
-        self.outgoing.push_back((transmit, payload.to_vec()));
+            Transmit { source_ip: path.src_ip, ..Transmit::new(socket, path.destination, packet.len()) };
+        self.outgoing.push_back((transmit, packet));
         self.agent.0.record_sent(component, 1, payload.len() as u64, now);
         Ok(())
     }
@@ -367,9 +377,7 @@ impl IcePeer {
                 self.agent.0.opened(request, answer, now);
             }
             Command::CloseSocket { socket } => {
-                if let Some(socket) = socket_of(socket) {
-                    host.close(socket);
-                }
+                self.closing.extend(socket_of(socket));
             }
             Command::Resolve { request, host: name, port } => {
                 let (answer, delay) = match host.resolve(&name) {
@@ -454,6 +462,9 @@ impl Endpoint for IcePeer {
     }
 
     fn poll_host(&mut self, host: &mut Host<'_>, now: Time) {
+        for socket in self.closing.drain(..) {
+            host.close(socket);
+        }
         // What the agent says may be that it wants to gather anew.
         loop {
             if std::mem::take(&mut self.gather) {

@@ -95,6 +95,7 @@ impl Agent {
         self.retirees.check_invariants(self.fx.max_packets());
         self.signalling.check_invariants(usize::from(self.session.limits().remote_candidates));
         self.gatherer.check_invariants();
+        self.relays.check_invariants();
         self.fx.check_invariants();
         self.check_sessions();
         assert!(self.due.is_none_or(|due| due > self.now), "the next timeout is later than now");

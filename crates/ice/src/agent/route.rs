@@ -18,6 +18,18 @@ const LONGEST_REFUSAL: usize = 20 + 24 + 8;
 
 impl Agent {
     pub(super) fn route(&mut self, datagram: &Datagram<'_>, now: Time) -> Received {
+        if let Some(received) = self.route_relayed(datagram, now) {
+            return received;
+        }
+        // With the transport policy `Relay` no other packet has any business here.
+        if self.gatherer.is_relay_only() {
+            return Received::Rejected(Rejection::UnknownSource);
+        }
+        self.route_packet(datagram, now)
+    }
+
+    /// A packet of a peer, or of a STUN server.
+    pub(super) fn route_packet(&mut self, datagram: &Datagram<'_>, now: Time) -> Received {
         if floe_stun::is_stun(datagram.contents) {
             match self.route_stun(datagram, now) {
                 Ok(()) => Received::Ice,

@@ -59,8 +59,8 @@ impl Gatherer {
 
     /// §5.1.1.2: a server-reflexive candidate. Whether it is redundant is found out where the candidates are.
     fn mapped(&mut self, at: usize, mapped: SocketAddr, fx: &mut Effects) {
-        let reveal_related = self.config().reveal_related && !self.is_hidden();
-        let servers = self.config().servers.len();
+        let reveal_related = self.reveals_related();
+        let servers = self.config().server_count();
         let trickles = self.state == GatheringState::Gathering;
         let Some(work) = &mut self.work else { return };
         let Some(query) = work.queries.list.get_mut(at) else { return };
@@ -146,7 +146,7 @@ impl Query {
         self.phase = if self.mapped.is_some() { self.until_renewal() } else { Phase::Over };
     }
 
-    fn report(&self, fx: &mut Effects, base: Option<&Base>) {
+    pub(super) fn report(&self, fx: &mut Effects, base: Option<&Base>) {
         report(fx, Some(self.server), base.map(|b| b.address), self.failure);
     }
 

@@ -12,7 +12,7 @@ impl Gatherer {
     /// What becomes of a base's own address. For one that the embedder adds, the policy does not count (`hidden`): it was
     /// said to be a candidate.
     pub(crate) fn host_candidate(&self, address: SocketAddr, by_policy: bool) -> HostCandidate {
-        if by_policy && self.is_hidden() {
+        if self.is_relay_only() || (by_policy && self.is_hidden()) {
             return HostCandidate::Hidden;
         }
         let ip = address.ip().to_canonical();
@@ -24,6 +24,9 @@ impl Gatherer {
 
     /// The candidates that the mappings add to a base. They are server-reflexive ones that no server was needed for.
     pub(super) fn add_mappings(&mut self, at: usize) {
+        if self.is_relay_only() {
+            return;
+        }
         let hidden = self.is_hidden();
         let (Some(work), Some(config)) = (&mut self.work, &self.config) else { return };
         let Some(base) = work.bases.get_mut(at) else { return };
@@ -35,7 +38,7 @@ impl Gatherer {
             let reflexive = Reflexive {
                 mapped,
                 server: None,
-                source_rank: base.next_extra(config.servers.len()),
+                source_rank: base.next_extra(config.server_count()),
                 reveal_related: config.reveal_related && !hidden,
             };
             work.found.push_back(Found::Reflexive { socket: base.socket, address: base.address, reflexive });

@@ -8,6 +8,7 @@
 //! | `server.rs` | §5.1.1.2: where the servers are, and who asks which |
 //! | `reflexive.rs` | §5.1.1.2, §14: asking them, at the pace of Ta |
 //! | `answer.rs` | §5.1.1.2, RFC 8489 §6.3.3, §6.3.4: what they say |
+//! | `allocation.rs` | §5.1.1.2: relayed candidates |
 //! | `keepalive.rs` | §5.1.1.4: keeping what they gave |
 //!
 //! ```text
@@ -19,10 +20,12 @@
 //! latest one `driver_deadline`, the turns of the queries at the pace of Ta and one `server_deadline` after it began. A server's
 //! late answer still counts until then; a late driver's does not, since it would begin everything anew.
 //!
-//! Relayed candidates are to come from a machine of their own, `relays`. An ICE restart (RFC 8445 §9) begins a new
+//! Relayed candidates come from a machine of their own, `relays`; here is decided when each is asked for, and how long it is waited for.
+//! An ICE restart (RFC 8445 §9) begins a new
 //! [`Work`]: what was asked before is known by its request and transaction ids and cannot get mixed up with it
 //! (`restart.rs`).
 
+mod allocation;
 mod answer;
 mod filter;
 mod host;
@@ -48,6 +51,7 @@ use crate::event::{Event, GatheringFailure, GatheringState};
 use crate::ids::{Component, RequestId, SocketId};
 use crate::io::Command;
 use crate::locals::Reflexive;
+use crate::relays::Allocation;
 
 use host::Openings;
 use reflexive::Queries;
@@ -113,6 +117,10 @@ struct Work {
     servers: Servers,
     bases: Vec<Base>,
     queries: Queries,
+    /// Allocations whose turn it is, for the relay table.
+    allocations: VecDeque<Allocation>,
+    /// Allocations that were waited for in vain.
+    given_up: Vec<Allocation>,
     /// No further base will come but from the openings.
     ended: bool,
     /// ICE has completed: nothing is kept alive any more.
@@ -144,6 +152,12 @@ impl Gatherer {
 
     pub(crate) fn state(&self) -> GatheringState {
         self.state
+    }
+
+    /// Whether there is anybody to ask.
+    fn has_servers(&self) -> bool {
+        let config = self.config();
+        !config.relays.is_empty() || (!config.servers.is_empty() && !self.is_relay_only())
     }
 
     fn config(&self) -> &GatherConfig {
@@ -188,7 +202,7 @@ impl Gatherer {
         now: Time,
         fx: &mut Effects,
     ) {
-        let (asks, mapped) = (!self.config().servers.is_empty(), self.is_mapped(address));
+        let (asks, mapped) = (self.has_servers(), self.is_mapped(address));
         if !asks && !mapped {
             return;
         }

@@ -9,6 +9,7 @@ use floe_stun::{RetransmissionSchedule, RetransmissionStep, Time, TransactionId}
 use crate::effects::Effects;
 use crate::event::GatheringFailure;
 use crate::message::{Outgoing, Wire};
+use crate::relays::Allocation;
 
 use super::{Base, Gatherer, Work};
 
@@ -30,6 +31,8 @@ pub(super) struct Query {
     pub(super) server: u16,
     /// Where the server is. Canonical.
     pub(super) to: SocketAddr,
+    /// It is asked for an allocation.
+    pub(super) allocates: bool,
     pub(super) phase: Phase,
     /// When this query, or one renewal of it, is given up.
     pub(super) deadline: Time,
@@ -50,6 +53,8 @@ pub(super) enum Phase {
     /// Its next request is due then.
     Resting(Time),
     Asked(Exchange),
+    /// The relay table asks for an allocation.
+    Allocating,
     /// It was given up. An answer still counts as long as gathering goes on.
     Late(TransactionId),
     /// Nothing more is to be had from it.
@@ -87,11 +92,12 @@ impl Exchange {
 }
 
 impl Query {
-    fn new(base: usize, server: u16, to: SocketAddr) -> Self {
+    fn new(base: usize, server: u16, to: SocketAddr, allocates: bool) -> Self {
         Self {
             base,
             server,
             to,
+            allocates,
             phase: Phase::Queued,
             deadline: Time::MAX,
             failure: GatheringFailure::ServerTimeout,
@@ -114,7 +120,7 @@ impl Query {
         match self.phase {
             Phase::Asked(exchange) => Some(exchange.id),
             Phase::Late(id) => Some(id),
-            Phase::Queued | Phase::Resting(_) | Phase::Over => None,
+            Phase::Queued | Phase::Resting(_) | Phase::Allocating | Phase::Over => None,
         }
     }
 
@@ -122,9 +128,14 @@ impl Query {
         let next = match self.phase {
             Phase::Resting(until) => until,
             Phase::Asked(exchange) => exchange.due,
-            Phase::Queued | Phase::Late(_) | Phase::Over => Time::MAX,
+            Phase::Queued | Phase::Allocating | Phase::Late(_) | Phase::Over => Time::MAX,
         };
         next.min(self.deadline)
+    }
+
+    fn allocation(&self, base: &Base) -> Allocation {
+        let Base { component, socket, address, .. } = *base;
+        Allocation { component, socket, base: address, server: self.server, to: self.to }
     }
 
     fn request(&self, id: TransactionId, base: &Base) -> Outgoing {
@@ -154,9 +165,9 @@ impl Queries {
         self.list.iter().map(Query::due).min().unwrap_or(Time::MAX)
     }
 
-    fn add(&mut self, base: usize, server: usize, to: SocketAddr) {
+    fn add(&mut self, base: usize, server: usize, to: SocketAddr, allocates: bool) {
         let Ok(server) = u16::try_from(server) else { return };
-        self.list.push(Query::new(base, server, to));
+        self.list.push(Query::new(base, server, to, allocates));
         self.planned = self.planned.saturating_add(1);
     }
 
@@ -204,22 +215,24 @@ impl Work {
 impl Gatherer {
     /// What a new base asks.
     pub(super) fn query_servers(&mut self, at: usize) {
+        let stun_servers = self.config().servers.len();
         let Some(work) = &mut self.work else { return };
         let Some(base) = work.bases.get(at) else { return };
         let reached: Vec<_> = work.servers.reached_from(base.address).collect();
         for (server, to) in reached {
-            work.queries.add(at, server, to);
+            work.queries.add(at, server, to, server >= stun_servers);
             work.servers.set_asked(server);
         }
     }
 
     /// What the bases ask a server that was found.
     pub(super) fn query_server(&mut self, server: usize) {
+        let stun_servers = self.config().servers.len();
         let Some(work) = &mut self.work else { return };
         for (at, base) in work.bases.iter().enumerate().filter(|(_, b)| !b.dead) {
             let to = work.servers.reached_from(base.address).find(|(number, _)| *number == server);
             if let Some((_, to)) = to {
-                work.queries.add(at, server, to);
+                work.queries.add(at, server, to, server >= stun_servers);
             }
         }
         if work.queries.list.iter().any(|q| usize::from(q.server) == server) {
@@ -240,6 +253,12 @@ impl Gatherer {
         let Some(at) = work.queries.next(&work.bases) else { return };
         let Some(query) = work.queries.list.get_mut(at) else { return };
         let Some(base) = work.bases.get(query.base) else { return };
+        if query.allocates {
+            query.phase = Phase::Allocating;
+            query.deadline = now.saturating_add(patience);
+            work.allocations.push_back(query.allocation(base));
+            return;
+        }
         let exchange = Exchange::begin(fx.random.transaction_id(), rto, now);
         query.phase = Phase::Asked(exchange);
         query.last_sent = now;
@@ -255,6 +274,9 @@ impl Gatherer {
         let Some(work) = &mut self.work else { return };
         for query in &mut work.queries.list {
             if query.deadline <= now {
+                if let (Phase::Allocating, Some(base)) = (query.phase, work.bases.get(query.base)) {
+                    work.given_up.push(query.allocation(base));
+                }
                 query.give_up(fx, work.bases.get(query.base));
             }
             if matches!(query.phase, Phase::Resting(until) if until <= now) {

@@ -28,7 +28,7 @@ impl Gatherer {
         if !openings.is_empty() {
             self.work = Some(Box::new(Work { openings, ..Work::default() }));
         }
-        let asks = !self.config().servers.is_empty();
+        let asks = self.has_servers();
         for (component, socket, address, rank) in bases {
             // Of a base that nobody asks for, only whether its socket stays is of interest.
             if !asks && !self.is_mapped(address) && !self.owns(socket) {

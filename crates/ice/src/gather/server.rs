@@ -7,7 +7,7 @@ use core::net::{IpAddr, SocketAddr};
 use floe_stun::Time;
 
 use crate::candidate::{canonical, is_usable};
-use crate::config::ServerAddress;
+use crate::config::{ServerAddress, TransportPolicy};
 use crate::effects::Effects;
 use crate::event::GatheringFailure;
 use crate::ids::RequestId;
@@ -101,8 +101,11 @@ impl Gatherer {
     pub(super) fn find_servers(&mut self, now: Time, fx: &mut Effects) {
         let work = self.work.get_or_insert_default();
         let Some(config) = self.config.as_ref().filter(|_| work.servers.0.is_empty()) else { return };
-        for server in &config.servers {
+        let relay_only = config.transport_policy == TransportPolicy::Relay;
+        let stun = config.servers.iter().map(|server| (server, !relay_only));
+        for (server, is_used) in stun.chain(config.relays.iter().map(|relay| (&relay.address, true))) {
             let state = match server {
+                _ if !is_used => Place::Lost,
                 ServerAddress::Address(address) => Place::Known(alloc::vec![canonical(*address)]),
                 ServerAddress::Name { host, port } => {
                     let request = RequestId(self.next_request);

@@ -108,6 +108,14 @@ impl Session {
         }
     }
 
+    /// Data of a component go the same way, and not as they did.
+    pub(crate) fn path_changed(&mut self, component: Component, fx: &mut Effects) {
+        if let Some(state) = self.component_mut(component) {
+            state.epoch = state.epoch.wrapping_add(1);
+            fx.event(Event::PathChanged(component));
+        }
+    }
+
     /// Where packets of a pair leave from and go to.
     pub(crate) fn way_of(&self, pair: PairId) -> Option<Way> {
         let PathEnds { base, destination, .. } = self.ends_of(pair)?;
@@ -312,7 +320,14 @@ impl Session {
         let none = if state.consent_lost { SendError::NoConsent } else { SendError::NotConnected };
         let PathEnds { base, destination, .. } = state.path_ends.ok_or(none)?;
         let base = self.locals.base(base).ok_or(none)?;
-        Ok(SendPath { component, socket: base.socket, src_ip: Some(base.address.ip()), destination, epoch })
+        Ok(SendPath {
+            component,
+            socket: base.socket,
+            src_ip: Some(base.address.ip()),
+            destination,
+            epoch,
+            relay: None,
+        })
     }
 
     /// How often the path of a component has changed.

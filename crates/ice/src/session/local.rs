@@ -1,7 +1,7 @@
 //! Our candidates, as they are found (RFC 8445 §5.1.1) and given to signalling (RFC 8838 §9).
 
 use alloc::vec::Vec;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use floe_stun::Time;
 
@@ -12,7 +12,7 @@ use crate::error::AgentError;
 use crate::event::{Event, GatheringState};
 use crate::gather::{Found, Gatherer, HostCandidate};
 use crate::ids::{Component, LocalId, PairId, SocketId};
-use crate::locals::BaseId;
+use crate::locals::{BaseId, Relayed};
 
 use super::Session;
 
@@ -38,8 +38,28 @@ impl Session {
             HostCandidate::Plain | HostCandidate::Hidden => self.locals.add_host(base, None),
         };
         let id = id.ok_or(AgentError::TooManyCandidates)?;
-        self.announce_local(id, base, fx);
+        if host != HostCandidate::Hidden {
+            self.announce_local(id, base, fx);
+        }
         Ok(id)
+    }
+
+    /// A relayed address of ours.
+    pub(crate) fn relay_found(&mut self, component: Component, found: &Relayed, fx: &mut Effects) {
+        if let Some((base, id)) = self.locals.add_relayed(component, found) {
+            self.announce_local(id, base, fx);
+        }
+    }
+
+    /// The relay's server does not let this peer be sent to (RFC 8445 §7.2.1): the pairs fail.
+    pub(crate) fn peer_forbidden(&mut self, relay: SocketId, peer: IpAddr, now: Time, fx: &mut Effects) {
+        let is_on = |p: &Pair| self.locals.base(p.base).is_some_and(|b| b.socket == relay);
+        let is_to = |p: &Pair| self.remotes.get(p.remote).is_some_and(|r| r.candidate.address().ip() == peer);
+        let pairs = self.checklists.all().filter(|(_, p)| is_on(p) && is_to(p));
+        let pairs: Vec<PairId> = pairs.map(|(id, _)| id).collect();
+        for pair in pairs {
+            self.path_died(pair, now, fx);
+        }
     }
 
     /// Takes over what gathering found since the last time.

@@ -86,7 +86,8 @@ impl Session {
     /// session might include some, none, or all of the candidates used in the current ICE session" (RFC 8445 §9): what servers saw
     /// is asked for anew.
     pub(crate) fn take_bases(&mut self, from: &Self, fx: &mut Effects) {
-        for (old, base) in from.locals.bases().filter(|(_, b)| !b.dead) {
+        // Relayed ones come with their allocations.
+        for (old, base) in from.locals.bases().filter(|(_, b)| !b.dead && !b.socket.is_relay()) {
             let host = from.locals.host_of(old).map(crate::Candidate::address);
             let new = self.locals.add_ranked_base(base.component, base.socket, base.address, base.rank);
             let Some(new) = new else { continue };

@@ -30,7 +30,7 @@ use crate::framing::{Carrier, Frame, Framing};
 ///     Ok(())
 /// }
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RelayPath {
     peer: SocketAddr,
     framing: Framing,

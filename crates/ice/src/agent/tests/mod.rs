@@ -4,10 +4,13 @@
 //! |---|---|
 //! | `heard.rs` | a packet as a test sees it |
 //! | `script.rs` | one agent whose peer is played by hand: for every single rule |
+//! | `relay_net.rs` | two agents and a TURN server |
 //! | `net.rs` | two agents and the network between them: for what comes of the rules together |
 
 pub(crate) mod heard;
 pub(crate) mod net;
 mod properties;
+pub(crate) mod relay_net;
+mod relays;
 pub(crate) mod script;
 mod timing;
