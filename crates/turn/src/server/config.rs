@@ -53,7 +53,8 @@ pub struct Config {
     pub limits: Limits,
     /// Which peers are relayed to.
     pub peers: PeerPolicy,
-    /// Further addresses of the machine. Those, and the relays' own, are no peers, but for the relays of this server:
+    /// Further addresses of the machine. Those, and the relays' own, are no peers, but for the relays of this server, unless
+    /// [`PeerPolicy::allow_own`] says so:
     /// two of its clients may well meet at them.
     pub own_addresses: Vec<IpAddr>,
     /// Refuses password algorithms other than SHA-256. Default false: clients of RFC 5389 know only MD5.

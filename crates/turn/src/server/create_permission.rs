@@ -42,15 +42,22 @@ impl Server {
         Ok(())
     }
 
-    /// Whether an address is the machine's own and no relay has it.
+    /// Whether an address is the machine's own, not to be relayed to, and no relay has it.
     fn is_own(&self, ip: IpAddr) -> bool {
-        self.config.own_addresses.contains(&ip) && !self.relays.is_own(ip)
+        self.config.own_addresses.contains(&ip) && !self.relays.is_own(ip) && !self.config.peers.allow_own
+    }
+
+    /// Whether something at an address of a relay is none of this server's relays, and so no peer. Who allows loopback
+    /// addresses allows all that is there.
+    pub(super) fn is_beside_relays(&self, peer: SocketAddr) -> bool {
+        let guarded = !self.config.peers.allow_own && !peer.ip().is_loopback();
+        guarded && self.relays.is_own(peer.ip()) && !self.relays.has_address(peer)
     }
 
     /// Whether data may go to this peer, as far as the operator is concerned. At addresses of its own the server relays
     /// to its relays only: two of its clients may well meet there.
     pub(super) fn may_be_peer(&self, peer: SocketAddr) -> bool {
-        let reached = !self.relays.is_own(peer.ip()) || self.relays.has_address(peer);
-        peer.port() != 0 && self.config.peers.allows(peer.ip()) && !self.is_own(peer.ip()) && reached
+        let allowed = self.config.peers.allows(peer.ip()) && !self.is_own(peer.ip());
+        peer.port() != 0 && allowed && !self.is_beside_relays(peer)
     }
 }

@@ -57,11 +57,10 @@ impl Server {
         // As a peer address is written in a message: without what only this machine knows of it.
         let source = SocketAddr::new(source.ip().to_canonical(), source.port());
         let key = self.allocation_behind(relay, source.ip(), now)?;
-        let allocation = self.allocations.get_mut(key).ok_or(Rejection::AllocationMismatch)?;
         // §9: only addresses are compared. At an address of the server only relays are peers.
-        if !allocation.permissions.allows(source.ip(), now, self.hash)
-            || self.relays.is_own(source.ip()) && !self.relays.has_address(source)
-        {
+        let beside_relays = self.is_beside_relays(source);
+        let allocation = self.allocations.get_mut(key).ok_or(Rejection::AllocationMismatch)?;
+        if beside_relays || !allocation.permissions.allows(source.ip(), now, self.hash) {
             return Err(Rejection::NoPermission);
         }
         if !allocation.connected {

@@ -36,8 +36,11 @@ pub struct PeerPolicy {
     pub allow_private: bool,
     /// Relay to link-local addresses. Default false.
     pub allow_link_local: bool,
-    /// Relay to the machine itself, for tests. Default false.
+    /// Relay to the machine itself by its loopback addresses, for tests. Default false.
     pub allow_loopback: bool,
+    /// Relay to whatever listens at the server's own addresses, and not only to its relays. Default false: what is behind a
+    /// firewall there is not the clients' business.
+    pub allow_own: bool,
     denied: Vec<Prefix>,
 }
 

@@ -223,3 +223,22 @@ fn nothing_is_sent_to_port_zero() {
     assert_eq!(world.send(&client, "192.0.2.9:0", b"x"), Err(Rejection::Forbidden));
     assert_eq!(world.bind(&mut client, 0x4000, "192.0.2.9:0"), 403);
 }
+
+#[test]
+fn what_else_is_at_the_servers_addresses_is_a_peer_if_the_operator_says_so() {
+    let reached = |change: fn(&mut crate::server::Config), peer: &str| {
+        let mut world = World::with(change);
+        let (mut client, relay) = world.allocated(AT);
+        assert_eq!(permit(&mut world, &mut client, &[peer]), 0);
+        (world.send(&client, peer, b"x").is_ok(), world.peer_sends(peer, relay, b"x").is_ok())
+    };
+    let own = std::format!("{RELAY_V4}:3478");
+    assert_eq!(reached(|_| {}, &own), (false, false));
+    assert_eq!(reached(|config| config.peers.allow_own = true, &own), (true, true));
+    // A server for tests, all of which are on one machine.
+    let on_loopback = |config: &mut crate::server::Config| {
+        config.relay_ipv4 = Some(crate::server::RelayAddress::direct("127.0.0.1".parse().unwrap()));
+        config.peers.allow_loopback = true;
+    };
+    assert_eq!(reached(on_loopback, "127.0.0.1:3480"), (true, true));
+}
