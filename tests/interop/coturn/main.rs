@@ -1,4 +1,4 @@
-//! The TURN client of floe against coturn, on loopback.
+//! The TURN client of floe against coturn, and coturn's against the server of floe, on loopback.
 //!
 //! Needs the `interop` feature and what `tests/run` installs.
 
@@ -6,6 +6,7 @@
 
 mod driver;
 mod server;
+mod theirs;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::thread;
