@@ -13,6 +13,7 @@ mod heap;
 mod mapped;
 mod nominations;
 mod replayed;
+mod restarts;
 mod roles;
 mod ufrags;
 mod victim;

@@ -14,14 +14,14 @@ use crate::heap;
 use crate::victim::{bystander, digest};
 
 /// What passed between the two: from, to, and the bytes.
-type Recorded = (SocketAddr, SocketAddr, Vec<u8>);
+pub(crate) type Recorded = (SocketAddr, SocketAddr, Vec<u8>);
 
 fn connected(roles: [Role; 2]) -> Scene {
     let site = || Site::public().families(Families::V4);
     Setup { roles, sites: [site(), site()], ..Setup::default() }.connect()
 }
 
-fn recorded(scene: &Scene) -> Vec<Recorded> {
+pub(crate) fn recorded(scene: &Scene) -> Vec<Recorded> {
     recorded_since(scene, 0)
 }
 
@@ -32,7 +32,7 @@ fn recorded_since(scene: &Scene, count: usize) -> Vec<Recorded> {
     sent.map(|record| (record.source, record.destination, record.bytes.to_vec())).collect()
 }
 
-fn inject(scene: &mut Scene, source: SocketAddr, destination: SocketAddr, bytes: &[u8]) {
+pub(crate) fn inject(scene: &mut Scene, source: SocketAddr, destination: SocketAddr, bytes: &[u8]) {
     let internet = scene.net.internet();
     scene.net.inject(internet, source, destination, bytes).expect("the Internet is there");
 }
@@ -41,7 +41,7 @@ fn digests(scene: &Scene) -> [String; 2] {
     scene.peers.map(|peer| digest(scene.net[peer].agent()))
 }
 
-fn paths(scene: &Scene) -> [Option<SocketAddr>; 2] {
+pub(crate) fn paths(scene: &Scene) -> [Option<SocketAddr>; 2] {
     let path = |peer: Handle<IcePeer>| scene.net[peer].agent().send_path(Component::default());
     scene.peers.map(|peer| path(peer).ok().map(|path| path.destination))
 }
