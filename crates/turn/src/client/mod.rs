@@ -12,30 +12,58 @@
 //!
 //! # The life of an allocation
 //!
+//! The driver here has no sockets: it hands each packet to a [`Server`](crate::Server) of this crate.
+//!
 //! ```
 //! use floe_stun::Time;
-//! use floe_turn::Client;
-//! use floe_turn::client::{Config, Credentials, Event, MAX_TRANSMIT};
+//! use floe_turn::client::{self, Event, Received};
+//! use floe_turn::server::{self, Command, Link, RelayAddress, SocketId};
+//! use floe_turn::{Client, MAX_PADDING, MAX_PREFIX, Server};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let server = "192.0.2.1:3478".parse()?;
-//! let seed = [7; 32]; // 32 bytes from the operating system
-//! let mut client = Client::new(Config::new(server, Some(Credentials::new("user", "secret")?), seed))?;
-//! let now = Time::ZERO; // floe_stun::Clock has the time of a real clock
+//! # let mut users = server::Credentials::new("example.org")?;
+//! # users.add_user("alice", "correct horse")?;
+//! # let mut config = server::Config::new([1; 32], users);
+//! # config.relay_ipv4 = Some(RelayAddress::direct("192.0.2.1".parse()?));
+//! # let mut server = Server::new(config)?;
+//! # let link = Link::datagram(SocketId(0), "198.51.100.9:50000".parse()?);
+//! let address = "192.0.2.1:3478".parse()?;
+//! let credentials = client::Credentials::new("alice", "correct horse")?;
+//! let seed = [2; 32]; // 32 bytes from the operating system
+//! let mut client = Client::new(client::Config::new(address, Some(credentials), seed))?;
+//! let now = Time::ZERO; // floe_stun::Clock makes it from a real clock
 //!
+//! let peer: std::net::SocketAddr = "1.1.1.1:4000".parse()?;
 //! client.allocate(now)?;
-//! client.permit("203.0.113.7".parse()?, now)?; // asked for as soon as there is an allocation
+//! client.bind(peer, now)?; // a permission and a channel, as soon as there is an allocation
 //!
-//! // The driver's loop: send what there is, then wait for a datagram or the time.
-//! let mut packet = [0; MAX_TRANSMIT];
-//! while let Some(len) = client.poll_transmit(&mut packet) {
-//!     // socket.send_to(&packet[..len], server)
-//! #   assert_eq!(len, 20 + 8);
+//! // The driver's loop: send what there is, hand in what comes.
+//! let mut out = [0; client::MAX_TRANSMIT];
+//! while let Some(len) = client.poll_transmit(&mut out) {
+//!     let _ = server.handle_datagram(link, &out[..len], now);
+//!     while let Some(Command::OpenRelay { relay, .. }) = server.poll_command() {
+//!         server.relay_opened(relay, now);
+//!     }
+//!     while let Some(transmit) = server.poll_transmit(&mut out) {
+//!         assert_eq!(client.handle_datagram(address, &out[..transmit.len], now), Received::Turn);
+//!     }
 //! }
-//! assert_eq!(client.poll_timeout(), Some(Time::from_millis(500)), "then the request is repeated");
+//! let Some(Event::Allocated(allocated)) = client.poll_event() else { panic!("no allocation") };
+//! assert_eq!(allocated.mapped, link.client);
 //!
-//! client.close(now);
-//! assert_eq!(client.poll_event(), Some(Event::Closed), "there is nothing to delete yet");
+//! // Data go past the client: the path says what to write in front of them.
+//! let mut path = client.relay_path(peer).ok_or("the peer has a permission")?;
+//! let mut buffer = [0; MAX_PREFIX + 5 + MAX_PADDING];
+//! let place = MAX_PREFIX..MAX_PREFIX + 5;
+//! buffer[place.clone()].copy_from_slice(b"hello");
+//! let framed = path.frame(&mut buffer, place)?; // in a channel 4 bytes longer than the payload
+//! let packet = &buffer[framed];
+//! let server::Received::ToPeer { payload, .. } = server.handle_datagram(link, packet, now) else {
+//!     panic!("not relayed")
+//! };
+//! assert_eq!(&packet[payload], b"hello");
+//!
+//! client.close(now); // deletes the allocation; Event::Closed tells when that is done
 //! # Ok(())
 //! # }
 //! ```
