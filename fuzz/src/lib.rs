@@ -46,5 +46,6 @@ targets! {
     network_text,
     stun_build,
     stun_decode,
+    turn_client,
     turn_server,
 }
