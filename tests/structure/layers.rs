@@ -27,7 +27,7 @@ pub(crate) const ICE_LAYERS: &[&[&str]] = &[
     // The vocabulary: what goes in and out.
     &["config", "effects", "error", "event", "io", "keys", "message", "parameters", "path", "stats"],
     // Values that stand alone.
-    &["candidate", "hash", "ids", "pace", "random", "sorted"],
+    &["candidate", "ids", "pace", "random", "sorted"],
 ];
 
 /// Whether package `from` may use package `to`.

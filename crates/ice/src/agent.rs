@@ -26,6 +26,7 @@ use crate::random::Random;
 use crate::relays::Relays;
 use crate::session::{Retirees, Session};
 
+use route::Tail;
 use signalling::Signalling;
 
 #[cfg(test)]
@@ -294,12 +295,15 @@ impl Agent {
             return self.reject(Rejection::Closed);
         }
         let now = self.tick(now);
-        let received = self.route(&datagram, now);
+        let (received, tail) = self.route(&datagram, now);
         match received {
-            Received::Ice => self.settle(now),
+            Received::Ice => {}
             Received::Rejected(reason) => self.fx.counters.reject(reason),
             // Data that come through a relay keep what carries them alive.
             Received::Data { .. } => self.due = self.due.into_iter().chain(self.relays.next_timeout()).min(),
+        }
+        if tail == Tail::Settle {
+            self.settle(now);
         }
         self.catch_up(now);
         received

@@ -113,7 +113,7 @@
 //! session what the peer signals belongs to.
 //!
 //! Imports go one way: `agent → {gather, relays, session} → {checklist, candidate, transaction, role, consent, locals, remotes, pacer, keys,
-//! parameters} → {effects, message, stats, ids, io, event, error, config, pace, random, hash, sorted}`.
+//! parameters} → {effects, message, stats, ids, io, event, error, config, pace, random, sorted}`.
 //!
 //! # Deliberate deviations
 //!
@@ -151,7 +151,6 @@ mod effects;
 mod error;
 mod event;
 mod gather;
-mod hash;
 mod ids;
 mod io;
 mod keys;

@@ -1,13 +1,12 @@
 //! The peer's candidates: signalled (RFC 8445 §5.3) and learned from checks (§7.3.1.3).
 
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 use core::net::SocketAddr;
 
 use floe_stun::{RetransmissionSchedule, Time};
-use hashbrown::HashMap;
 
 use crate::candidate::{Candidate, Foundation};
-use crate::hash::Keyed;
 use crate::ids::{Component, RemoteId};
 
 /// A remote candidate.
@@ -32,6 +31,10 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
+    fn key(&self) -> (Component, SocketAddr) {
+        (self.component, identity(self.candidate.address()))
+    }
+
     /// Bases of this component are paired with it.
     pub(crate) fn is_paired_for(&self, component: Component) -> bool {
         self.signalled && self.component == component && !self.forgotten
@@ -72,11 +75,12 @@ pub(crate) fn identity(address: SocketAddr) -> SocketAddr {
 }
 
 /// All remote candidates of a session.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Remotes {
     list: Vec<Remote>,
-    by_address: HashMap<(Component, SocketAddr), RemoteId, Keyed>,
-    foundations: HashMap<Foundation, u16, Keyed>,
+    /// The places of those that were not taken back, by component and address: sorted, so that finding one takes log n steps
+    /// whatever addresses a peer chooses.
+    by_address: Vec<u32>,
     next_foundation: u16,
     signalled: u16,
     peer_reflexive: u16,
@@ -112,19 +116,6 @@ impl Spent {
 }
 
 impl Remotes {
-    pub(crate) fn new(hash: Keyed) -> Self {
-        Self {
-            list: Vec::new(),
-            by_address: HashMap::with_hasher(hash),
-            foundations: HashMap::with_hasher(hash),
-            next_foundation: 0,
-            signalled: 0,
-            peer_reflexive: 0,
-            first: 0,
-            spent: Spent::default(),
-        }
-    }
-
     /// No candidate, for an ICE restart (RFC 8445 §9): none gets an id that one of these had, and what was sent to addresses that
     /// did not answer is remembered.
     pub(crate) fn successor(&self) -> Self {
@@ -134,7 +125,7 @@ impl Remotes {
             spent.note(identity(remote.candidate.address()), checks);
         }
         let first = self.first.wrapping_add(u32::try_from(self.list.len()).unwrap_or(0));
-        Self { first, spent, ..Self::new(*self.by_address.hasher()) }
+        Self { first, spent, ..Self::default() }
     }
 
     fn place(&self, id: RemoteId) -> usize {
@@ -163,7 +154,16 @@ impl Remotes {
 
     /// The candidate of a component at a (canonical) address.
     pub(crate) fn find(&self, component: Component, address: SocketAddr) -> Option<RemoteId> {
-        self.by_address.get(&(component, identity(address))).copied()
+        let at = self.search(component, identity(address)).ok()?;
+        self.by_address.get(at).map(|place| RemoteId(self.first.wrapping_add(*place)))
+    }
+
+    /// Where the candidate of a component with this identity is in the order of addresses, or would be.
+    fn search(&self, component: Component, identity: SocketAddr) -> Result<usize, usize> {
+        self.by_address.binary_search_by(|&place| {
+            let order = |r: &Remote| r.key().cmp(&(component, identity));
+            self.list.get(place as usize).map_or(Ordering::Less, order)
+        })
     }
 
     /// How many were signalled.
@@ -238,8 +238,10 @@ impl Remotes {
     pub(crate) fn forget(&mut self, id: RemoteId) {
         let Some(remote) = self.get_mut(id).filter(|r| !r.forgotten) else { return };
         remote.forgotten = true;
-        let (signalled, key) = (remote.signalled, (remote.component, identity(remote.candidate.address())));
-        self.by_address.remove(&key);
+        let (signalled, (component, address)) = (remote.signalled, remote.key());
+        if let Ok(at) = self.search(component, address) {
+            self.by_address.remove(at);
+        }
         let count = if signalled { &mut self.signalled } else { &mut self.peer_reflexive };
         *count = count.saturating_sub(1);
     }
@@ -252,9 +254,10 @@ impl Remotes {
         signalled: bool,
     ) -> RemoteId {
         // The limits on both kinds keep the number far below u32.
-        let id = RemoteId(self.first.wrapping_add(self.list.len() as u32));
+        let place = self.list.len() as u32;
         let address = identity(candidate.address());
-        self.by_address.insert((component, address), id);
+        let at = self.search(component, address).unwrap_or_else(|at| at);
+        self.by_address.insert(at, place);
         let checks_sent = self.spent.on(address);
         let (zone, forgotten, learned, answered) = (0, false, None, false);
         self.list.push(Remote {
@@ -268,16 +271,13 @@ impl Remotes {
             learned,
             answered,
         });
-        id
+        RemoteId(self.first.wrapping_add(place))
     }
 
     fn intern(&mut self, foundation: &Foundation) -> u16 {
-        if let Some(&known) = self.foundations.get(foundation) {
-            return known;
-        }
-        let number = self.number();
-        self.foundations.insert(*foundation, number);
-        number
+        let mut signalled = self.list.iter().filter(|r| r.signalled);
+        let known = signalled.find(|r| r.candidate.foundation() == foundation).map(|r| r.foundation);
+        known.unwrap_or_else(|| self.number())
     }
 
     /// A number that no foundation has.

@@ -27,7 +27,7 @@ impl Agent {
             Unwrapped::Packet { socket, relayed, peer, payload } => {
                 let contents = datagram.contents.get(payload.clone()).unwrap_or_default();
                 let inner = Datagram { socket, local_ip: Some(relayed.ip()), source: peer, contents };
-                Some(match self.route_packet(&inner, now) {
+                Some(match self.route_packet(&inner, now).0 {
                     Received::Data { component, payload: within } => {
                         let start = payload.start;
                         Received::Data { component, payload: start + within.start..start + within.end }

