@@ -76,12 +76,13 @@ impl Session {
         }
         // RFC 7675 §5.2: we lost consent on this path for good, and do not consent to it either. The peer learns so at once,
         // instead of sending to somebody who cannot answer; and a nomination that cannot be accepted is refused (§7.3.1.5).
-        if self.is_barred(component, request) {
+        let pair = self.pair_of(component, request);
+        if self.is_barred(pair) {
             self.remember_and_answer(request, Verdict::Error(403), now, fx);
             return switched;
         }
         self.remember_and_answer(request, Verdict::Success, now, fx);
-        self.act_on(component, request, now, fx) || switched
+        self.act_on(component, request, pair, now, fx) || switched
     }
 
     fn keep_early(&mut self, request: &CheckRequest, sender: &[u8], fx: &mut Effects) {
@@ -105,12 +106,12 @@ impl Session {
     }
 
     /// RFC 7675 §5.1: consent was lost on the path the request took; these credentials do not bring it back.
-    pub(super) fn is_barred(&self, component: Component, request: &CheckRequest) -> bool {
-        self.pair_of(component, request).and_then(|id| self.checklists.get(id)).is_some_and(|p| p.barred)
+    pub(super) fn is_barred(&self, pair: Option<PairId>) -> bool {
+        pair.and_then(|id| self.checklists.get(id)).is_some_and(|p| p.barred)
     }
 
     /// The pair that a request came on, if there is one.
-    fn pair_of(&self, component: Component, request: &CheckRequest) -> Option<PairId> {
+    pub(super) fn pair_of(&self, component: Component, request: &CheckRequest) -> Option<PairId> {
         // The path in use needs no look-up.
         let state = self.component(component)?;
         if state.path_ends.is_some_and(|ends| ends.is_between(request.base, request.source)) {
@@ -135,7 +136,8 @@ impl Session {
             }
             self.heard_peer = true;
             let _ = self.agree_on_roles(component, request.role, fx);
-            let _ = self.act_on(component, &request, now, fx);
+            let pair = self.pair_of(component, &request);
+            let _ = self.act_on(component, &request, pair, now, fx);
         }
     }
 
@@ -169,11 +171,18 @@ impl Session {
     }
 
     /// §7.3.1.3 to §7.3.1.5. False if nothing came of it.
-    fn act_on(&mut self, component: Component, request: &CheckRequest, now: Time, fx: &mut Effects) -> bool {
+    fn act_on(
+        &mut self,
+        component: Component,
+        request: &CheckRequest,
+        mut pair: Option<PairId>,
+        now: Time,
+        fx: &mut Effects,
+    ) -> bool {
         let nominates = self.nominates(request);
         // §8.1.2: once a component is concluded, a check only gets its answer. A nomination is more: it may move the path.
         let concerns_us = nominates || !self.is_concluded(component);
-        let (mut pair, mut learned) = (self.pair_of(component, request), false);
+        let mut learned = false;
         if pair.is_none() {
             let known = self.remote_or_learn(component, request, now);
             let Some((remote, is_new)) = known else {

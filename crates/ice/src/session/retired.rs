@@ -114,7 +114,7 @@ impl Retired {
         if !session.is_from_peer(component, sender) {
             return Err(Rejection::WrongUsername);
         }
-        let barred = session.is_barred(component, request);
+        let barred = session.is_barred(session.pair_of(component, request));
         let verdict = if barred { Verdict::Error(403) } else { Verdict::Success };
         session.remember_and_answer(request, verdict, now, fx);
         Ok(())

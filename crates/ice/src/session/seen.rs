@@ -25,7 +25,8 @@ pub(crate) enum Verdict {
 
 #[derive(Clone, Copy, Debug)]
 struct Seen {
-    id: TransactionId,
+    /// All of the id but what its tag has.
+    rest: [u8; 8],
     /// Tells one 5-tuple from another: with the 96 random bits of the id more than enough.
     path: u16,
     /// The code of the error that was answered.
@@ -36,6 +37,9 @@ struct Seen {
 /// The requests of the last 39.5 seconds, bounded.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SeenRequests {
+    /// The first four bytes of the id of each. Most requests are new, which is found out by looking through these alone: 70
+    /// instructions for 64 of them, where comparing whole ids takes 680.
+    tags: VecDeque<u32>,
     entries: VecDeque<Seen>,
 }
 
@@ -43,25 +47,45 @@ impl SeenRequests {
     /// How this request was answered before, if it was: it is the same if id and 5-tuple are.
     pub(crate) fn verdict(&mut self, request: &CheckRequest, now: Time) -> Option<Verdict> {
         while self.entries.front().is_some_and(|e| now.saturating_since(e.at) > MEMORY) {
-            self.entries.pop_front();
+            self.forget_oldest();
         }
-        let known = self.entries.iter().find(|e| e.id == request.id && e.path == path(request))?;
+        let (tag, rest) = split(&request.id);
+        let (front, back) = self.tags.as_slices();
+        if !front.contains(&tag) && !back.contains(&tag) {
+            return None;
+        }
+        let mut known = self.tags.iter().zip(&self.entries).filter(|(t, e)| **t == tag && e.rest == rest);
+        let (_, known) = known.find(|(_, e)| e.path == path(request))?;
         Some(known.error.map_or(Verdict::Success, |code| Verdict::Error(code.get())))
     }
 
     pub(crate) fn remember(&mut self, request: &CheckRequest, verdict: Verdict, now: Time) {
         if self.entries.len() >= CAPACITY {
-            self.entries.pop_front();
+            self.forget_oldest();
         }
         if self.entries.len() == self.entries.capacity() {
             self.entries.reserve_exact(STEP);
+            self.tags.reserve_exact(STEP);
         }
         let error = match verdict {
             Verdict::Success => None,
             Verdict::Error(code) => NonZeroU16::new(code),
         };
-        self.entries.push_back(Seen { id: request.id, path: path(request), error, at: now });
+        let (tag, rest) = split(&request.id);
+        self.tags.push_back(tag);
+        self.entries.push_back(Seen { rest, path: path(request), error, at: now });
     }
+
+    fn forget_oldest(&mut self) {
+        self.tags.pop_front();
+        self.entries.pop_front();
+    }
+}
+
+/// The tag of an id, and the rest of it.
+fn split(id: &TransactionId) -> (u32, [u8; 8]) {
+    let [a, b, c, d, rest @ ..] = *id.as_bytes();
+    (u32::from_ne_bytes([a, b, c, d]), rest)
 }
 
 /// A hash without a key: whoever sends a request with an integrity that we accept gains nothing by collisions.
