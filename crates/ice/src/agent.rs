@@ -74,7 +74,7 @@ impl Agent {
         config.validate()?;
         let mut fx = Effects::new(Random::new(config.seed), config.limits.queued_packets);
         let gatherer = Gatherer::new(core::mem::take(&mut config.gather));
-        let session = Session::new(config, now, &mut fx);
+        let session = Session::new(&config, now, &mut fx);
         let (retirees, signalling) = (Retirees::default(), Signalling::default());
         let (relays, due, gathering_begun, closed) = (Relays::default(), None, false, false);
         Ok(Self { session, retirees, signalling, gatherer, relays, fx, now, due, gathering_begun, closed })

@@ -290,6 +290,34 @@ impl Config {
     }
 }
 
+/// What a session keeps of its configuration: neither the seed, which is used once, nor what others have taken over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) nomination: Nomination,
+    pub(crate) ta: Duration,
+    pub(crate) rto: Duration,
+    pub(crate) max_rto: Duration,
+    pub(crate) consent: bool,
+    pub(crate) keepalive: Duration,
+    pub(crate) unauthenticated: Unauthenticated,
+    pub(crate) limits: Limits,
+}
+
+impl From<&Config> for Settings {
+    fn from(config: &Config) -> Self {
+        Self {
+            nomination: config.nomination,
+            ta: config.ta,
+            rto: config.rto,
+            max_rto: config.max_rto,
+            consent: config.consent,
+            keepalive: config.keepalive,
+            unauthenticated: config.unauthenticated,
+            limits: config.limits,
+        }
+    }
+}
+
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")

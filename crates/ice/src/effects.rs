@@ -20,6 +20,8 @@ pub(crate) struct Effects {
     commands: VecDeque<Command>,
     events: VecDeque<Event>,
     max_packets: usize,
+    /// ICE has completed: events and commands will be rare.
+    quiet: bool,
     pub(crate) counters: Counters,
     pub(crate) random: Random,
 }
@@ -31,6 +33,7 @@ impl Effects {
             commands: VecDeque::new(),
             events: VecDeque::new(),
             max_packets: usize::from(max_packets),
+            quiet: false,
             counters: Counters::default(),
             random,
         }
@@ -83,11 +86,20 @@ impl Effects {
     }
 
     pub(crate) fn poll_command(&mut self) -> Option<Command> {
-        self.commands.pop_front()
+        pop(&mut self.commands, self.quiet)
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        pop(&mut self.events, self.quiet)
+    }
+
+    /// Whether ICE has completed. Then the queues give back what connecting needed; room for two packets stays, an answer and a
+    /// consent check.
+    pub(crate) fn set_quiet(&mut self, quiet: bool) {
+        self.quiet = quiet;
+        if quiet {
+            self.packets.shrink_to(2);
+        }
     }
 
     /// Whether a packet is queued that these credentials sign.
@@ -119,4 +131,13 @@ impl Effects {
         assert!(self.packets.len() <= self.max_packets, "queued packets are bounded");
         assert!(self.events.len() <= MAX_EVENTS, "queued events are bounded");
     }
+}
+
+/// Pops from a queue, which gives its memory back when it is empty and nothing more is expected.
+fn pop<T>(queue: &mut VecDeque<T>, quiet: bool) -> Option<T> {
+    let next = queue.pop_front();
+    if next.is_none() && quiet && queue.capacity() > 0 {
+        *queue = VecDeque::new();
+    }
+    next
 }

@@ -126,6 +126,13 @@ impl Locals {
         self.candidates.iter().enumerate().filter_map(|(i, c)| Some((self.id(i)?, c)))
     }
 
+    /// Gives back what is not used.
+    pub(crate) fn shrink(&mut self) {
+        self.bases.shrink_to_fit();
+        self.candidates.shrink_to_fit();
+        self.foundations.shrink();
+    }
+
     /// The highest component of a stream that we have candidates for; 0 if there is none.
     pub(crate) fn highest_component(&self, stream: StreamId) -> u16 {
         let of_stream = self.bases.iter().map(|b| b.component).filter(|c| c.stream == stream);

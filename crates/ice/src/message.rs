@@ -8,7 +8,7 @@ use floe_stun::attributes::{
 };
 use floe_stun::{
     Attribute, AttributeType, Class, DecodeError, IntegrityAlgorithm, Message, MessageBuilder, Method,
-    RawAttribute, TransactionId,
+    RawAttribute, TransactionId, stage,
 };
 
 use crate::candidate::canonical;
@@ -114,23 +114,20 @@ impl Outgoing {
                 };
                 let request = request.attribute(&Priority(priority));
                 let request = if nominates { request.attribute(&UseCandidate) } else { request };
-                request.integrity(&peer.key, IntegrityAlgorithm::Sha1).fingerprint().finish()
+                request.integrity_sha1(&peer.key).fingerprint().finish()
             }
             // §7.3.1.2: the source as we saw it.
-            Wire::Success { id, algorithm, .. } => begin(out, Class::Success, id)
-                .attribute(&XorMappedAddress(self.destination))
-                .integrity(keys.local(), algorithm)
-                .fingerprint()
-                .finish(),
+            Wire::Success { id, algorithm, .. } => {
+                let success = begin(out, Class::Success, id).attribute(&XorMappedAddress(self.destination));
+                sign(success, keys, algorithm).fingerprint().finish()
+            }
             Wire::Error { id, algorithm, code, unknown, .. } => {
                 let (types, len) = unknown.to_types();
                 let list = UnknownAttributes::new(types.get(..len).unwrap_or_default());
-                begin(out, Class::Error, id)
+                let error = begin(out, Class::Error, id)
                     .attribute(&ErrorCode::new(code, reason(code)))
-                    .maybe((len > 0).then_some(&list))
-                    .integrity(keys.local(), algorithm)
-                    .fingerprint()
-                    .finish()
+                    .maybe((len > 0).then_some(&list));
+                sign(error, keys, algorithm).fingerprint().finish()
             }
             Wire::UnsignedError { id, code } => begin(out, Class::Error, id)
                 .attribute(&ErrorCode::new(code, reason(code)))
@@ -140,6 +137,19 @@ impl Outgoing {
             Wire::ServerRequest { id } => begin(out, Class::Request, id).fingerprint().finish(),
         };
         built.ok()
+    }
+}
+
+/// RFC 8489 §9.1.3: an answer has the integrity attribute of its request.
+#[inline]
+fn sign<'b>(
+    answer: MessageBuilder<'b>,
+    keys: &Keyring,
+    algorithm: IntegrityAlgorithm,
+) -> MessageBuilder<'b, stage::Sealed> {
+    match algorithm {
+        IntegrityAlgorithm::Sha1 => answer.integrity_sha1(keys.local()),
+        IntegrityAlgorithm::Sha256 => answer.integrity(&keys.local_sha256(), algorithm),
     }
 }
 

@@ -176,6 +176,12 @@ impl Remotes {
         self.peer_reflexive
     }
 
+    /// Gives back what is not used.
+    pub(crate) fn shrink(&mut self) {
+        self.list.shrink_to_fit();
+        self.by_address.shrink_to_fit();
+    }
+
     /// The highest component of a stream that the peer has candidates for.
     pub(crate) fn highest_component(&self, stream: crate::StreamId) -> u16 {
         let of_stream = self.iter().filter(|(_, r)| r.component.stream == stream);

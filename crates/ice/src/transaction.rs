@@ -113,6 +113,18 @@ impl Transactions {
         Self { slots: Vec::new(), by_id: HashTable::new(), limit: limit.min(usize::from(u16::MAX)) }
     }
 
+    /// None, for an ICE restart (RFC 8445 §9).
+    pub(crate) fn successor(&self) -> Self {
+        Self::new(self.limit)
+    }
+
+    /// Gives back what the checks needed that are over. Two places stay for consent checks.
+    pub(crate) fn shrink(&mut self) {
+        let used = self.slots.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        self.slots.truncate(used);
+        self.slots.shrink_to(2);
+    }
+
     fn find(&self, id: &TransactionId) -> Option<usize> {
         self.by_id.find(hash(id), |&at| is_at(&self.slots, at, id)).map(|&at| usize::from(at))
     }

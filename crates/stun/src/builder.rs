@@ -11,7 +11,7 @@ use crate::header::{
 };
 use crate::hmac::{Hash, Hmac};
 use crate::integrity::IntegrityAlgorithm;
-use crate::key::Key;
+use crate::key::{Key, Sha1Key};
 use crate::message::Message;
 
 /// The stages a [`MessageBuilder`] goes through.
@@ -198,6 +198,13 @@ impl<'b> MessageBuilder<'b> {
         algorithm: IntegrityAlgorithm,
     ) -> MessageBuilder<'b, stage::Sealed> {
         self.seal(key, algorithm);
+        self.at_stage()
+    }
+
+    /// Ends the message with MESSAGE-INTEGRITY, for which alone the key is.
+    #[inline]
+    pub fn integrity_sha1(mut self, key: &Sha1Key) -> MessageBuilder<'b, stage::Sealed> {
+        self.put_tag(AttributeType::MESSAGE_INTEGRITY, &key.0);
         self.at_stage()
     }
 

@@ -125,6 +125,8 @@ pub enum IntegrityError {
     Missing,
     /// MESSAGE-INTEGRITY-SHA256 is truncated, which this implementation allows to no usage (RFC 8489 §14.6).
     Truncated,
+    /// MESSAGE-INTEGRITY-SHA256 protects the message, and the key is for MESSAGE-INTEGRITY alone.
+    OtherAlgorithm,
     /// The attribute does not match the message and the key.
     Mismatch,
 }
@@ -134,6 +136,7 @@ impl fmt::Display for IntegrityError {
         f.write_str(match self {
             Self::Missing => "the message carries no integrity attribute",
             Self::Truncated => "MESSAGE-INTEGRITY-SHA256 is shorter than 32 bytes",
+            Self::OtherAlgorithm => "MESSAGE-INTEGRITY-SHA256 needs a key that is for it too",
             Self::Mismatch => "the integrity attribute does not match the message and the key",
         })
     }

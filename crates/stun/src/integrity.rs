@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 use crate::error::IntegrityError;
 use crate::header::HEADER_LEN;
 use crate::hmac::{Hash, Hmac};
-use crate::key::Key;
+use crate::key::{Key, Sha1Key};
 use crate::message::Message;
 use crate::walk::Word;
 
@@ -103,6 +103,24 @@ impl<'a> Message<'a> {
             }
         };
         Ok(Verified { message: *self, algorithm })
+    }
+
+    /// Checks MESSAGE-INTEGRITY with a key that is for it alone.
+    ///
+    /// # Errors
+    ///
+    /// [`IntegrityError`] when MESSAGE-INTEGRITY is missing or does not match, and [`IntegrityError::OtherAlgorithm`] when
+    /// MESSAGE-INTEGRITY-SHA256 is present, which decides then (RFC 8489 §9.1.3).
+    pub fn verify_sha1(&self, key: &Sha1Key) -> Result<Verified<'a>, IntegrityError> {
+        let trailer = self.trailer();
+        match (trailer.integrity_sha256(), trailer.integrity()) {
+            (Some(_), _) => Err(IntegrityError::OtherAlgorithm),
+            (None, None) => Err(IntegrityError::Missing),
+            (None, Some(at)) => {
+                check(&key.0, self.words(), at)?;
+                Ok(Verified { message: *self, algorithm: IntegrityAlgorithm::Sha1 })
+            }
+        }
     }
 }
 

@@ -92,6 +92,37 @@ impl Key {
     }
 }
 
+/// A short-term key for MESSAGE-INTEGRITY alone: the keyed state of HMAC-SHA1, in 40 bytes. Made in a third of the time of a [`Key`],
+/// it is for whoever has many and meets MESSAGE-INTEGRITY-SHA256 rarely: make a [`Key`] then.
+///
+/// ```
+/// use floe_stun::{Class, Message, MessageBuilder, Method, Sha1Key, TransactionId};
+///
+/// let key = Sha1Key::short_term("VOkJxbRl1RmTxUk/WvJxBt");
+/// let mut packet = [0; 64];
+/// let len = MessageBuilder::new(&mut packet, Class::Request, Method::BINDING, TransactionId::new([1; 12]))
+///     .integrity_sha1(&key)
+///     .finish()?;
+/// assert!(Message::parse(&packet[..len])?.verify_sha1(&key).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Sha1Key(pub(crate) Hmac<Sha1, 5>);
+
+impl Sha1Key {
+    /// The key of the short-term mechanism: the password (RFC 8489 §9.1.1).
+    #[must_use]
+    pub fn short_term(password: &str) -> Self {
+        Self(Hmac::new(password.as_bytes()))
+    }
+}
+
+impl fmt::Debug for Sha1Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sha1Key(..)")
+    }
+}
+
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key(..)")
@@ -130,5 +161,7 @@ mod tests {
     fn a_key_stays_small_and_silent() {
         assert!(size_of::<Key>() <= 128, "{} bytes", size_of::<Key>());
         assert_eq!(std::format!("{:?}", Key::short_term("secret")), "Key(..)");
+        assert_eq!(size_of::<Sha1Key>(), 40);
+        assert_eq!(std::format!("{:?}", Sha1Key::short_term("secret")), "Sha1Key(..)");
     }
 }

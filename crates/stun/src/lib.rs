@@ -94,7 +94,7 @@ pub use clock::Clock;
 pub use error::{DecodeError, EncodeError, IntegrityError};
 pub use header::{Class, HEADER_LEN, MAGIC_COOKIE, MAX_BODY_LEN, Method, TransactionId};
 pub use integrity::{IntegrityAlgorithm, Verified};
-pub use key::Key;
+pub use key::{Key, Sha1Key};
 pub use message::Message;
 pub use nonce::SecurityFeatures;
 pub use retransmission::{RetransmissionSchedule, RetransmissionStep};

@@ -1,6 +1,6 @@
 //! What a datagram is, and whose. Up to the point where it is authenticated nothing changes but counters.
 
-use floe_stun::{Class, IntegrityAlgorithm, IntegrityError, Message, Method, Time, Verified};
+use floe_stun::{Class, IntegrityError, Message, Method, Time, Verified};
 
 use crate::candidate::canonical;
 use crate::config::Unauthenticated;
@@ -182,7 +182,7 @@ impl Agent {
             .map(|sender| (sender, None))
             .or_else(of_retired)
             .ok_or(Rejection::WrongUsername)?;
-        let verified = message.verify(self.session_of(retired).keys().local()).map_err(|e| match e {
+        let verified = self.session_of(retired).keys().verify(message).map_err(|e| match e {
             IntegrityError::Missing => Rejection::MissingAttribute,
             _ => Rejection::BadIntegrity,
         })?;
@@ -230,14 +230,11 @@ impl Agent {
         // RFC 8489 §9.1.4: any answer without the right integrity is discarded, errors too.
         let Wire::Check { stream, .. } = request.wire else { return Err(Rejection::UnknownTransaction) };
         let peer = self.session_of(retired).keys().peer(stream).ok_or(Rejection::UnknownTransaction)?;
-        let verified = message.verify(&peer.key).map_err(|e| match e {
+        // It has the attribute of the request, MESSAGE-INTEGRITY.
+        let verified = message.verify_sha1(&peer.key).map_err(|e| match e {
             IntegrityError::Missing => Rejection::MissingAttribute,
             _ => Rejection::BadIntegrity,
         })?;
-        // RFC 8489 §9.1.4: the answer to a request with MESSAGE-INTEGRITY has that one too.
-        if verified.algorithm() != IntegrityAlgorithm::Sha1 {
-            return Err(Rejection::BadIntegrity);
-        }
         let symmetric = is_symmetric(&request, datagram);
         match Answer::read(&verified, false) {
             Ok(answer) => {

@@ -1,6 +1,7 @@
 //! The username fragment and password of one side of a session (RFC 8445 §5.3, RFC 8839 §5.4).
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use core::fmt;
 
 use subtle::ConstantTimeEq;
@@ -22,8 +23,9 @@ use super::foundation::is_ice_char;
 /// ```
 #[derive(Clone)]
 pub struct Credentials {
-    ufrag: Box<str>,
-    pwd: Box<str>,
+    /// The username fragment, and the password behind it.
+    text: Box<str>,
+    ufrag_len: u16,
 }
 
 impl Credentials {
@@ -45,7 +47,10 @@ impl Credentials {
     pub fn new(ufrag: &str, pwd: &str) -> Result<Self, CredentialsError> {
         check(ufrag, Self::UFRAG_LEN, CredentialsField::Ufrag)?;
         check(pwd, Self::PWD_LEN, CredentialsField::Pwd)?;
-        Ok(Self { ufrag: ufrag.into(), pwd: pwd.into() })
+        let mut text = String::with_capacity(ufrag.len() + pwd.len());
+        text.push_str(ufrag);
+        text.push_str(pwd);
+        Ok(Self { text: text.into_boxed_str(), ufrag_len: ufrag.len() as u16 })
     }
 
     /// New credentials from bytes of a cryptographic random number generator: a username fragment of 8 and a password of 24
@@ -62,8 +67,9 @@ impl Credentials {
     /// ```
     #[must_use]
     pub fn from_random(random: &[u8; Self::RANDOM_LEN]) -> Self {
-        let (ufrag, pwd) = random.split_at(GENERATED_UFRAG_LEN);
-        Self { ufrag: ufrag.iter().map(ice_char).collect(), pwd: pwd.iter().map(ice_char).collect() }
+        let mut text = String::with_capacity(random.len());
+        text.extend(random.iter().map(ice_char));
+        Self { text: text.into_boxed_str(), ufrag_len: GENERATED_UFRAG_LEN as u16 }
     }
 
     /// Whether these may be an agent's own: a username fragment that is sent has at most 32 characters (RFC 8839 §5.4).
@@ -73,19 +79,19 @@ impl Credentials {
     /// [`CredentialsError::TooLong`] when it is longer.
     pub fn check_local(&self) -> Result<(), CredentialsError> {
         let (min, _) = Self::UFRAG_LEN;
-        check(&self.ufrag, (min, Self::MAX_SENT_UFRAG_LEN), CredentialsField::Ufrag)
+        check(self.ufrag(), (min, Self::MAX_SENT_UFRAG_LEN), CredentialsField::Ufrag)
     }
 
     /// The username fragment.
     #[must_use]
     pub fn ufrag(&self) -> &str {
-        &self.ufrag
+        self.text.get(..usize::from(self.ufrag_len)).unwrap_or_default()
     }
 
     /// The password. It is the key of MESSAGE-INTEGRITY and belongs in the signalling, not in a log.
     #[must_use]
     pub fn pwd(&self) -> &str {
-        &self.pwd
+        self.text.get(usize::from(self.ufrag_len)..).unwrap_or_default()
     }
 }
 
@@ -117,8 +123,8 @@ fn check(text: &str, limits: (usize, usize), field: CredentialsField) -> Result<
 
 impl PartialEq for Credentials {
     fn eq(&self, other: &Self) -> bool {
-        let same_pwd: bool = self.pwd.as_bytes().ct_eq(other.pwd.as_bytes()).into();
-        same_pwd & (self.ufrag == other.ufrag)
+        let same_pwd: bool = self.pwd().as_bytes().ct_eq(other.pwd().as_bytes()).into();
+        same_pwd & (self.ufrag() == other.ufrag())
     }
 }
 
@@ -126,7 +132,7 @@ impl Eq for Credentials {}
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("ufrag", &self.ufrag).finish_non_exhaustive()
+        f.debug_struct("Credentials").field("ufrag", &self.ufrag()).finish_non_exhaustive()
     }
 }
 

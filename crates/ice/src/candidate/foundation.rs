@@ -159,6 +159,11 @@ impl FoundationTable {
         Self { keys: Vec::new() }
     }
 
+    /// Gives back what is not used.
+    pub(crate) fn shrink(&mut self) {
+        self.keys.shrink_to_fit();
+    }
+
     /// The foundation for `key`, or `None` when the key is new and [`MAX_FOUNDATIONS`](Self::MAX_FOUNDATIONS) are
     /// given out: the candidate should not be gathered then.
     pub fn foundation(&mut self, key: FoundationKey) -> Option<Foundation> {

@@ -186,6 +186,7 @@ impl Checklists {
         if queue_changed {
             list.triggered.retain(|&id| pairs.get(id).is_some());
         }
+        list.triggered.shrink_to_fit();
         list.order.shrink_to_fit();
         by_path.retain(|_, &id| pairs.get(id).is_some());
         by_path.shrink();

@@ -151,7 +151,7 @@ impl Session {
         let ourselves = self
             .keys
             .peer(component.stream)
-            .is_some_and(|p| p.credentials.ufrag() == self.credentials.ufrag());
+            .is_some_and(|p| p.credentials.ufrag() == self.keys.local_ufrag());
         if ourselves {
             return true;
         }

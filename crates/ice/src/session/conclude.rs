@@ -102,6 +102,17 @@ impl Session {
             gatherer.conclude();
         }
         fx.event(Event::StateChanged(next));
+        fx.set_quiet(next == ConnectionState::Completed);
+        if next == ConnectionState::Completed {
+            self.shrink();
+        }
+    }
+
+    /// ICE has completed: what connecting needed and a connected session does not is given back.
+    fn shrink(&mut self) {
+        self.locals.shrink();
+        self.remotes.shrink();
+        self.transactions.shrink();
     }
 
     fn overall(&self, retired: &Retirees, now: Time) -> ConnectionState {

@@ -24,16 +24,14 @@ use super::Session;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PathEnds {
     base: BaseId,
-    /// The remote candidate.
-    peer: SocketAddr,
-    /// Where to send to.
+    /// The remote candidate, with the zone that is needed to reach it.
     destination: SocketAddr,
 }
 
 impl PathEnds {
     /// Whether what comes from `source` to this base comes on the path.
     pub(super) fn is_between(&self, base: BaseId, source: SocketAddr) -> bool {
-        self.base == base && self.peer == identity(source)
+        self.base == base && identity(self.destination) == identity(source)
     }
 }
 
@@ -125,7 +123,7 @@ impl Session {
 
     /// Where packets of a pair leave from and go to.
     pub(crate) fn way_of(&self, pair: PairId) -> Option<Way> {
-        let PathEnds { base, destination, .. } = self.ends_of(pair)?;
+        let PathEnds { base, destination } = self.ends_of(pair)?;
         let base = self.locals.base(base)?;
         Some(Way { socket: base.socket, source: base.address, destination })
     }
@@ -181,7 +179,7 @@ impl Session {
         let pair = self.checklists.get(pair)?;
         let remote = self.remotes.get(pair.remote)?;
         let destination = remote.destination(self.locals.base(pair.base)?.address);
-        Some(PathEnds { base: pair.base, peer: identity(remote.candidate.address()), destination })
+        Some(PathEnds { base: pair.base, destination })
     }
 
     // --- consent (RFC 7675 §5.1) --------------------------------------------------------------------------------
@@ -299,7 +297,7 @@ impl Session {
         if now < last.saturating_add(self.config.keepalive) || !fx.has_room() {
             return;
         }
-        let Some(PathEnds { base, destination, .. }) = self.ends_of(pair) else { return };
+        let Some(PathEnds { base, destination }) = self.ends_of(pair) else { return };
         let Some(base) = self.locals.base(base) else { return };
         let wire = Wire::Keepalive { id: fx.random.transaction_id() };
         fx.send(Outgoing { socket: base.socket, src_ip: Some(base.address.ip()), destination, wire });
@@ -325,7 +323,7 @@ impl Session {
     pub(crate) fn send_path(&self, component: Component, epoch: u32) -> Result<SendPath, SendError> {
         let state = self.component(component).ok_or(SendError::UnknownComponent)?;
         let none = if state.consent_lost { SendError::NoConsent } else { SendError::NotConnected };
-        let PathEnds { base, destination, .. } = state.path_ends.ok_or(none)?;
+        let PathEnds { base, destination } = state.path_ends.ok_or(none)?;
         let base = self.locals.base(base).ok_or(none)?;
         Ok(SendPath {
             component,

@@ -37,7 +37,7 @@ use floe_stun::Time;
 
 use crate::candidate::Credentials;
 use crate::checklist::Checklists;
-use crate::config::{Config, Unauthenticated};
+use crate::config::{Config, Settings, Unauthenticated};
 use crate::consent::Consent;
 use crate::effects::Effects;
 use crate::event::{ConnectionState, Event, GatheringState, Role};
@@ -129,9 +129,8 @@ impl Stream {
 
 /// The session.
 pub(crate) struct Session {
-    config: Config,
+    config: Settings,
     role: RoleState,
-    credentials: Credentials,
     keys: Keyring,
     streams: Vec<Stream>,
     pub(crate) locals: Locals,
@@ -153,18 +152,17 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(config: Config, now: Time, fx: &mut Effects) -> Self {
+    pub(crate) fn new(config: &Config, now: Time, fx: &mut Effects) -> Self {
         let credentials = Credentials::from_random(&fx.random.bytes());
         let role = RoleState::new(config.role, fx.random.u64());
         let streams: Vec<Stream> = config.streams.iter().map(|&n| Stream::new(n, now)).collect();
         Self {
             role,
-            keys: Keyring::new(Generation::default(), &credentials, streams.len()),
-            credentials,
+            keys: Keyring::new(Generation::default(), credentials, streams.len()),
             locals: Locals::default(),
             remotes: Remotes::default(),
             checklists: Checklists::new(streams.len(), config.limits.pairs),
-            transactions: Transactions::new(max_transactions(&config)),
+            transactions: Transactions::new(max_transactions(config)),
             streams,
             pacer: Pacer::new(config.ta, config.pace.clone(), now),
             gathering_had_turn: false,
@@ -175,7 +173,7 @@ impl Session {
             unauthenticated: conclude::RateLimit::default(),
             answer_by: None,
             heard_peer: false,
-            config,
+            config: config.into(),
         }
     }
 
@@ -224,7 +222,7 @@ impl Session {
     }
 
     pub(crate) fn local_credentials(&self) -> &Credentials {
-        &self.credentials
+        self.keys.credentials()
     }
 
     pub(crate) fn role(&self) -> Role {

@@ -16,18 +16,19 @@ use crate::ids::{Component, PairId, SocketId};
 use crate::keys::Keyring;
 use crate::locals::BaseId;
 use crate::stats::PairState;
-use crate::transaction::Transactions;
 
 use super::early::EarlyChecks;
 use super::seen::SeenRequests;
-use super::{ComponentState, Session, Stream, max_transactions};
+use super::{ComponentState, Session, Stream};
 
 impl Session {
     /// The session that follows this one with new credentials: both change (RFC 8445 §9).
     pub(crate) fn restarted(&self, now: Time, fx: &mut Effects) -> Self {
         let mut credentials = Credentials::from_random(&fx.random.bytes());
         // Two equal ones in a row happen once in 2^48 or so.
-        while credentials.ufrag() == self.credentials.ufrag() || credentials.pwd() == self.credentials.pwd() {
+        while credentials.ufrag() == self.keys.credentials().ufrag()
+            || credentials.pwd() == self.keys.credentials().pwd()
+        {
             credentials = Credentials::from_random(&fx.random.bytes());
         }
         let patience = RetransmissionSchedule::new(self.config.rto).timeout();
@@ -39,7 +40,7 @@ impl Session {
     /// The session that follows this one with the same credentials and candidates of ours, for other credentials of the peer.
     /// What the peer sent to this one before its credentials were known is kept.
     pub(crate) fn repaired(&mut self, now: Time) -> Self {
-        let next = self.successor(self.credentials.clone(), now);
+        let next = self.successor(self.keys.credentials().clone(), now);
         Self {
             locals: core::mem::take(&mut self.locals),
             early: core::mem::take(&mut self.early),
@@ -62,13 +63,12 @@ impl Session {
         };
         Self {
             role: self.role.successor(),
-            keys: Keyring::new(self.keys.generation().next(), &credentials, self.streams.len()),
-            credentials,
+            keys: Keyring::new(self.keys.generation().next(), credentials, self.streams.len()),
             streams: self.streams.iter().map(stream).collect(),
             locals: self.locals.successor(),
             remotes: self.remotes.successor(),
             checklists: self.checklists.successor(),
-            transactions: Transactions::new(max_transactions(&self.config)),
+            transactions: self.transactions.successor(),
             pacer: self.pacer.successor(self.config.ta),
             gathering_had_turn: self.gathering_had_turn,
             early: EarlyChecks::default(),
@@ -78,7 +78,7 @@ impl Session {
             unauthenticated: self.unauthenticated,
             answer_by: None,
             heard_peer: false,
-            config: self.config.clone(),
+            config: self.config,
         }
     }
 

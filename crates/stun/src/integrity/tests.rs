@@ -54,6 +54,33 @@ fn what_is_built_verifies_and_says_how() {
 }
 
 #[test]
+fn a_key_for_sha_1_alone_does_what_a_whole_key_does_and_leaves_sha_256_to_it() {
+    let sha1 = Sha1Key::short_term("a password of 128 bits");
+    let ours = build(Seal::Sha1, true);
+    let verified = Message::parse(&ours).unwrap().verify_sha1(&sha1).unwrap();
+    assert_eq!(verified.algorithm(), IntegrityAlgorithm::Sha1);
+    let other = Sha1Key::short_term("another password");
+    assert_eq!(Message::parse(&ours).unwrap().verify_sha1(&other).unwrap_err(), IntegrityError::Mismatch);
+    for seal in [Seal::Sha256, Seal::Both] {
+        let bytes = build(seal, true);
+        let error = Message::parse(&bytes).unwrap().verify_sha1(&sha1).unwrap_err();
+        assert_eq!(error, IntegrityError::OtherAlgorithm);
+    }
+    let mut out = [0; 256];
+    let unsigned =
+        MessageBuilder::new(&mut out, Class::Request, Method::BINDING, TransactionId::new([3; 12])).finish();
+    let error = Message::parse(&out[..unsigned.unwrap()]).unwrap().verify_sha1(&sha1).unwrap_err();
+    assert_eq!(error, IntegrityError::Missing);
+    let len = MessageBuilder::new(&mut out, Class::Request, Method::BINDING, TransactionId::new([3; 12]))
+        .attribute(&Username::new("remote:local"))
+        .attribute(&Priority(17))
+        .integrity_sha1(&sha1)
+        .fingerprint()
+        .finish();
+    assert_eq!(&out[..len.unwrap()], ours);
+}
+
+#[test]
 fn every_tampered_bit_up_to_the_end_of_the_integrity_attribute_fails() {
     for seal in ALL {
         let bytes = build(seal, false);
