@@ -40,6 +40,11 @@ impl Remote {
         self.signalled && self.component == component && !self.forgotten
     }
 
+    /// It was taken back.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.forgotten
+    }
+
     /// An authenticated check came from it: whatever was sent there before, it may be checked once more, with all
     /// retransmissions.
     pub(crate) fn heard_from(&mut self, limit: u16) {

@@ -13,6 +13,7 @@ use crate::error::{AddedCandidate, AgentError, IgnoredCandidate};
 use crate::event::ConnectionState;
 use crate::ids::{Component, StreamId};
 use crate::parameters::RemoteParameters;
+use crate::remotes::Remote;
 
 use super::{Session, Stream};
 
@@ -69,9 +70,8 @@ impl Session {
         let of_stream = self.remotes.iter().filter(|(_, r)| r.component.stream == stream).count();
         self.checklists.reserve(stream, of_stream.saturating_mul(self.locals.bases().count()));
         for id in self.remotes.ids() {
-            let Some(remote) = self.remotes.get(id).filter(|r| r.component.stream == stream) else {
-                continue;
-            };
+            let of_stream = |r: &&Remote| r.component.stream == stream && !r.is_forgotten();
+            let Some(remote) = self.remotes.get(id).filter(of_stream) else { continue };
             if remote.candidate.ufrag().is_some_and(|other| other != ufrag) {
                 self.remotes.forget(id);
             } else {
