@@ -90,7 +90,7 @@ fn every_scenario_ends_as_the_oracle_says() {
     assert!(tally.failures.is_empty(), "{}", report::failures(&tally.failures));
     let (scenarios, seeds) = (selection.scenarios.len(), selection.seeds.len());
     println!(
-        "nat matrix: {scenarios} scenarios x {seeds} seeds = {} connects, all as the oracle says ({} s)",
+        "evidence: NAT matrix: {scenarios} scenarios x {seeds} seeds = {} connects, all as the oracle says ({} s)",
         tally.runs(),
         begun.elapsed().as_secs()
     );

@@ -103,6 +103,16 @@ mod tests {
     }
 
     #[test]
+    fn features_are_a_set() {
+        let (algorithms, anonymity) =
+            (SecurityFeatures::PASSWORD_ALGORITHMS, SecurityFeatures::USERNAME_ANONYMITY);
+        let both = algorithms | anonymity;
+        assert_eq!(both | anonymity, both);
+        assert!(both.contains(algorithms) && both.contains(both) && both.contains(SecurityFeatures::NONE));
+        assert!(!algorithms.contains(both) && !algorithms.contains(anonymity));
+    }
+
+    #[test]
     fn what_is_no_cookie_says_nothing() {
         for nonce in
             [&b""[..], b"obMatJos2", b"obMatJos2AAA", b"obMatJos2A=AA", b"obmatjos2AAAA", b"xobMatJos2AAAA"]

@@ -148,7 +148,10 @@ mod tests {
     fn absurd_numbers_saturate() {
         let schedule = RetransmissionSchedule::new(Duration::MAX).with_count(255).with_last_wait(255);
         assert_eq!(schedule.timeout(), Duration::from_nanos(u64::MAX));
-        assert_eq!(schedule.after(254), RetransmissionStep::Transmit(Duration::from_nanos(u64::MAX)));
+        for sent in [63, 64, 65, 254] {
+            let step = RetransmissionStep::Transmit(Duration::from_nanos(u64::MAX));
+            assert_eq!(schedule.after(sent), step, "{sent}");
+        }
         assert_eq!(schedule.after(u32::MAX), RetransmissionStep::Fail(Duration::from_nanos(u64::MAX)));
         let zero = RetransmissionSchedule::new(Duration::ZERO);
         assert_eq!(zero.timeout(), Duration::ZERO);

@@ -164,6 +164,17 @@ fn after_message_integrity_only_sha256_and_fingerprint_count() {
 }
 
 #[test]
+fn the_usual_end_is_told_from_others_of_its_length() {
+    let bytes = message(&[PRIORITY, MI, PRIORITY]);
+    assert_eq!(kinds(&bytes), [0x0024, 0x0008]);
+    let bytes = fingerprinted(message(&[PRIORITY, (0x001C, 20, &[0; 20])]));
+    assert_eq!(kinds(&bytes), [0x0024, 0x001C, 0x8028]);
+    let message = Message::parse(&bytes).unwrap();
+    let trailer = message.trailer();
+    assert_eq!((trailer.integrity(), trailer.integrity_sha256()), (None, Some(7)));
+}
+
+#[test]
 fn after_sha256_only_fingerprint_counts() {
     let bytes = fingerprinted(message(&[PRIORITY, MI_SHA256, MI, SOFTWARE]));
     assert_eq!(kinds(&bytes), [0x0024, 0x001C, 0x8028]);
