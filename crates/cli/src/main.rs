@@ -10,6 +10,7 @@ mod duration;
 mod failure;
 mod gather;
 mod output;
+mod relay;
 mod runtime;
 mod style;
 

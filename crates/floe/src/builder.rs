@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use floe_ice::{Config, Nomination, Role};
+use floe_ice::{Config, Nomination, RelayServer, Role, TransportPolicy};
 use rand::TryRng;
 use rand::rngs::SysRng;
 
@@ -39,6 +39,8 @@ const RECEIVE_QUEUE: usize = 128;
 pub struct Builder {
     config: Config,
     servers: Vec<String>,
+    /// URI, user name and password of each.
+    relays: Vec<(String, String, String)>,
     addresses: Choice,
     options: SocketOptions,
     receive_queue: usize,
@@ -51,6 +53,7 @@ impl Builder {
             // Replaced at the start by random bytes of the system.
             config: Config::new([0; 32]),
             servers: Vec::new(),
+            relays: Vec::new(),
             addresses: Choice::default(),
             options: SocketOptions::default(),
             receive_queue: RECEIVE_QUEUE,
@@ -109,6 +112,30 @@ impl Builder {
     /// port is 3478 by default.
     pub fn stun_server(mut self, server: impl Into<String>) -> Self {
         self.servers.push(server.into());
+        self
+    }
+
+    /// Uses this TURN server for relayed candidates (RFC 8656), beside others: `turn:host`, `turn:host:port` (RFC 7065), each with or
+    /// without `?transport=udp`. What `RTCIceServer` calls `username` and `credential` is `username` and `password` here. The server
+    /// tells a server-reflexive candidate as well, so it need not be named as a STUN server.
+    ///
+    /// ```
+    /// let builder = floe::Agent::builder().turn_server("turn:turn.example.org", "alice", "secret");
+    /// # drop(builder);
+    /// ```
+    pub fn turn_server(
+        mut self,
+        server: impl Into<String>,
+        username: impl Into<String>,
+        password: impl Into<String>,
+    ) -> Self {
+        self.relays.push((server.into(), username.into(), password.into()));
+        self
+    }
+
+    /// Uses relayed candidates only: the peer learns no address of this machine, and no packet goes to it but through a relay.
+    pub fn relay_only(mut self) -> Self {
+        self.config.gather.transport_policy = TransportPolicy::Relay;
         self
     }
 
@@ -181,6 +208,10 @@ impl Builder {
         for server in &self.servers {
             let address = server.parse().map_err(|reason| StartError::Server(server.clone(), reason))?;
             self.config.gather.servers.push(address);
+        }
+        for (uri, username, password) in std::mem::take(&mut self.relays) {
+            let relay = RelayServer::from_uri(&uri, username, password);
+            self.config.gather.relays.push(relay.map_err(|reason| StartError::Server(uri, reason))?);
         }
         let interfaces = self.addresses.list()?;
         self.config.gather.loopback |= self.addresses.bind.iter().any(IpAddr::is_loopback);

@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use floe::{Agent, Builder};
 
 use crate::failure::{Failure, Outcome};
+use crate::relay;
 
 use remarks::Remarks;
 use session::Session;
@@ -36,6 +37,9 @@ pub(crate) struct Args {
     /// candidates; can be repeated
     #[arg(long, value_name = "HOST:PORT", verbatim_doc_comment)]
     stun: Vec<String>,
+
+    #[command(flatten)]
+    relay: relay::Args,
 
     /// Use this address of this machine only; can be
     /// repeated. Loopback addresses are used if they are
@@ -89,6 +93,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
             builder = builder.controlling();
         }
         builder = args.stun.iter().fold(builder, Builder::stun_server);
+        builder = args.relay.apply(builder)?;
         builder = args.bind.iter().fold(builder, |builder, &address| builder.bind(address));
         let agent = builder.start().await.map_err(|error| Failure::of_start(&error))?;
         let session = Session::new(agent, output, Remarks::to(io::stderr()))

@@ -5,12 +5,13 @@ mod report;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use floe::{Agent, Builder, Event, GatheringState, ServerAddress, interfaces};
+use floe::{Agent, Builder, Event, GatheringState, RelayServer, ServerAddress, interfaces};
 use serde_json::json;
 
 use crate::duration::short;
 use crate::failure::{Failure, Outcome};
 use crate::output;
+use crate::relay;
 
 use report::{Finding, Report};
 
@@ -31,6 +32,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URI", verbatim_doc_comment)]
     stun: Vec<String>,
 
+    #[command(flatten)]
+    relay: relay::Args,
+
     /// Use this address of this machine only; can be
     /// repeated, and loopback is allowed. By default all
     /// but loopback are used
@@ -50,6 +54,7 @@ const EXAMPLES: &str = "\
 Examples:
   floe gather
   floe gather --stun stun:stun.example.org --stun 203.0.113.1:3478
+  floe gather --turn turn:turn.example.org --username alice --password secret
   floe gather --bind 192.0.2.7 --stun stun.example.org --json";
 
 /// What is left after the servers' time for the look-up of their names.
@@ -64,6 +69,7 @@ async fn gather(args: &Args) -> Outcome {
     let patience = Duration::from_secs(args.timeout.into());
     let mut servers: Vec<ServerAddress> = Vec::new();
     let builder = args.stun.iter().fold(Agent::builder(), Builder::stun_server);
+    let builder = args.relay.apply(builder)?;
     let builder = args.bind.iter().fold(builder, |builder, &address| builder.bind(address));
     let builder = builder.configure(|config| {
         config.gather.server_deadline = patience;
@@ -72,6 +78,8 @@ async fn gather(args: &Args) -> Outcome {
     let started = Instant::now();
     let agent = builder.start().await.map_err(|error| Failure::of_start(&error))?;
     servers.extend(args.stun.iter().filter_map(|text| text.parse().ok()));
+    let relays = args.relay.turn.iter().filter_map(|uri| RelayServer::from_uri(uri, "", "").ok());
+    servers.extend(relays.map(|relay| relay.address));
     let mut report = Report::new(interface_names(), &servers);
     let all = tokio::time::timeout(patience + LOOKUP, async {
         while let Some(event) = agent.next_event().await {
@@ -122,7 +130,11 @@ fn conclude(args: &Args, report: &Report, took: Duration) -> Outcome {
             text.push_str(&format!("{insight}\n"));
         }
         let plural = if candidates == 1 { "" } else { "s" };
-        let hint = if args.stun.is_empty() { "; no STUN server was asked (--stun)" } else { "" };
+        let hint = if args.stun.is_empty() && args.relay.turn.is_empty() {
+            "; no STUN server was asked (--stun)"
+        } else {
+            ""
+        };
         text.push_str(&format!("{candidates} candidate{plural} in {}{hint}\n", short(took)));
         output::print(&text)?;
     }

@@ -53,8 +53,14 @@ impl FromStr for ServerAddress {
     type Err = ServerAddressError;
 
     fn from_str(text: &str) -> Result<Self, ServerAddressError> {
-        let rest = after_scheme(text)?;
-        // RFC 7064 §3.1: the URI is not hierarchical, and has no query.
+        Self::from_authority(after_scheme(text)?)
+    }
+}
+
+impl ServerAddress {
+    /// What follows the scheme of a URI.
+    pub(super) fn from_authority(rest: &str) -> Result<Self, ServerAddressError> {
+        // RFC 7064 §3.1, RFC 7065 §3.1: the URI is not hierarchical, and has no query.
         if rest.starts_with("//") {
             return Err(ServerAddressError::Hierarchical);
         }
@@ -132,9 +138,11 @@ pub(super) fn is_name(host: &str) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ServerAddressError {
-    /// It begins with `stuns:`, `turn:` or `turns:`.
+    /// It begins with `stuns:`, `turns:`, or with `turn:` where a STUN server is meant, or the other way round.
     UnsupportedScheme,
-    /// It has `//` after the scheme: STUN URIs are not hierarchical (RFC 7064 §3.1).
+    /// It asks for a transport other than UDP.
+    UnsupportedTransport,
+    /// It has `//` after the scheme: STUN and TURN URIs are not hierarchical (RFC 7064 §3.1, RFC 7065 §3.1).
     Hierarchical,
     /// The host is missing.
     NoHost,
@@ -152,14 +160,18 @@ impl fmt::Display for ServerAddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::UnsupportedScheme => {
-                "stuns:, turn: and turns: servers are not supported for gathering yet: use stun:host[:port]"
+                "the scheme does not fit: a STUN server is stun:host[:port], a TURN server turn:host[:port]; \
+                 stuns: and turns: are not supported yet"
             }
-            Self::Hierarchical => "a STUN URI has no //: write stun:host[:port]",
-            Self::NoHost => "the server has no host: write stun:host[:port]",
+            Self::UnsupportedTransport => {
+                "the transport to a TURN server has to be udp; tcp is not supported yet"
+            }
+            Self::Hierarchical => "the URI has no //: write stun:host[:port] or turn:host[:port]",
+            Self::NoHost => "the server has no host: write stun:host[:port] or turn:host[:port]",
             Self::Host => "the server's host is neither an IP address nor a host name",
             Self::Unbracketed => "an IPv6 address has to be in brackets: [2001:db8::1]:3478",
             Self::Port => "the server's port is not a number from 1 to 65535",
-            Self::Trailing => "a STUN server is host[:port], without user, path or query",
+            Self::Trailing => "a server is host[:port], without user, path or query",
         })
     }
 }
