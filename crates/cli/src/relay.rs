@@ -6,7 +6,7 @@ use crate::failure::Failure;
 
 /// Which relays an agent may use.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct RelayArgs {
     /// Use this TURN server for relayed candidates:
     /// turn:HOST or turn:HOST:PORT; can be repeated
     #[arg(long, value_name = "URI", verbatim_doc_comment)]
@@ -31,7 +31,7 @@ pub(crate) struct Args {
 /// Where the password may be, out of sight of other processes.
 const PASSWORD: &str = "FLOE_TURN_PASSWORD";
 
-impl Args {
+impl RelayArgs {
     /// The same, for the agent.
     pub(crate) fn apply(&self, mut builder: Builder) -> Result<Builder, Failure> {
         if self.turn.is_empty() {

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use floe::{Agent, Builder};
 
 use crate::failure::{Failure, Outcome};
-use crate::relay;
+use crate::relay::RelayArgs;
 
 use remarks::Remarks;
 use session::Session;
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     stun: Vec<String>,
 
     #[command(flatten)]
-    relay: relay::Args,
+    relay: RelayArgs,
 
     /// Use this address of this machine only; can be
     /// repeated. Loopback addresses are used if they are

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::duration::short;
 use crate::failure::{Failure, Outcome};
 use crate::output;
-use crate::relay;
+use crate::relay::RelayArgs;
 
 use report::{Finding, Report};
 
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     stun: Vec<String>,
 
     #[command(flatten)]
-    relay: relay::Args,
+    relay: RelayArgs,
 
     /// Use this address of this machine only; can be
     /// repeated, and loopback is allowed. By default all

@@ -68,3 +68,19 @@ fn a_full_disk_is_a_failure() {
     assert_eq!(output.status.code(), Some(1));
     assert!(complaint.starts_with("floe: cannot write to the standard output: "), "{complaint}");
 }
+
+#[test]
+fn a_turn_server_needs_a_user_and_a_transport_that_is_supported() {
+    let turn = |arguments: &[&str]| floe(&[&["gather", "--bind", "127.0.0.1", "--turn"], arguments].concat());
+    assert_eq!(
+        turn(&["turn:127.0.0.1"]).error(2),
+        "a TURN server needs --username and --password (or FLOE_TURN_PASSWORD)"
+    );
+    let user = ["--username", "alice", "--password", "secret"];
+    let tcp = turn(&[&["turn:127.0.0.1?transport=tcp"], &user[..]].concat());
+    assert!(tcp.error(2).contains("tcp is not supported yet"), "{}", tcp.stderr);
+    let tls = turn(&[&["turns:127.0.0.1"], &user[..]].concat());
+    assert!(tls.error(2).contains("turns: are not supported yet"), "{}", tls.stderr);
+    let alone = floe(&["gather", "--relay-only"]);
+    assert!(alone.error(2).contains("--turn <URI>"), "{}", alone.stderr);
+}
