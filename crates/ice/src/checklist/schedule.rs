@@ -94,8 +94,10 @@ impl Checklists {
         self.highest_waiting(list)
     }
 
+    /// Of those that do not wait for their turn as triggered ones: that turn would check them a second time.
     fn highest_waiting(&self, list: usize) -> Option<PairId> {
-        let waiting = |&id: &PairId| self.pairs.get(id).is_some_and(|p| p.state == PairState::Waiting);
+        let waiting =
+            |&id: &PairId| self.pairs.get(id).is_some_and(|p| p.state == PairState::Waiting && !p.queued);
         self.lists.get(list)?.order.iter().copied().find(waiting)
     }
 

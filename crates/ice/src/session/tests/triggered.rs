@@ -288,3 +288,17 @@ fn triggered_checks_without_end_leave_a_turn_to_ordinary_ones() {
     let turn = |n: u8| sent.iter().position(|&to| to == remote(n));
     assert_eq!([turn(1), turn(2)], [Some(4), Some(9)], "{sent:?}");
 }
+
+#[test]
+fn a_triggered_check_is_not_sent_twice_because_an_ordinary_one_has_its_turn() {
+    let mut script = Script::controlled(1);
+    for n in 1..=20 {
+        script.ask(|a| a.from = remote(100 + n));
+    }
+    script.signal(&host(1));
+    script.to(80_000);
+    let checks = script.requests();
+    for n in 1..=20 {
+        assert_eq!(checks.iter().filter(|c| c.to == remote(100 + n)).count(), 7, "{n}");
+    }
+}
