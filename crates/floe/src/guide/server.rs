@@ -28,5 +28,5 @@
 //! - **Watch** [`StunServer::stats`](crate::server::StunServer::stats): many ignored datagrams are scans, many
 //!   limited ones are an attack or a limit that is too low for clients behind one shared address.
 //!
-//! The machine behind it, without sockets, is [`BindingServer`](floe_turn::BindingServer). Relaying (TURN) is not
-//! there yet.
+//! The machine behind it, without sockets, is [`BindingServer`](floe_turn::BindingServer). Relaying (TURN) is
+//! the business of [`Server`](floe_turn::Server), which has no tokio layer yet: its example `turn_server` has one of threads.
