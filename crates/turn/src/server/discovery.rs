@@ -18,7 +18,7 @@ use super::link::SocketId;
 /// ```
 /// use floe_turn::server::{Discovery, SocketId};
 ///
-/// let socket = |number, address: &str| Ok((SocketId(number), address.parse()?));
+/// let socket = |number, address: &str| Ok::<_, std::net::AddrParseError>((SocketId(number), address.parse()?));
 /// let discovery = Discovery::new([
 ///     [socket(1, "203.0.113.5:3478")?, socket(2, "203.0.113.5:3479")?],
 ///     [socket(3, "203.0.113.6:3478")?, socket(4, "203.0.113.6:3479")?],
