@@ -1,7 +1,6 @@
 //! ICE restarts (RFC 8445 §9): what the next session takes over from this one, and what is left of this one.
 //!
-//! "An ICE restart causes all previous states of the data streams, excluding the roles of the agents, to be flushed." So the next
-//! session is a new one: other credentials, no candidates of the peer, no pairs. What it takes over are the role, the bases,
+//! A restart forgets everything but the roles (RFC 8445 §9). So the next session is a new one: other credentials, no candidates of the peer, no pairs. What it takes over are the role, the bases,
 //! which are announced again as candidates of the new session, the pace, and numbers, so that none is given twice.
 
 use alloc::vec::Vec;
@@ -82,9 +81,8 @@ impl Session {
         }
     }
 
-    /// The bases of the session before this one, announced again as candidates of this one. "The candidate set for the new ICE
-    /// session might include some, none, or all of the candidates used in the current ICE session" (RFC 8445 §9): what servers saw
-    /// is asked for anew.
+    /// The bases of the session before this one, announced again as candidates of this one: a restart is free to use
+    /// candidates again (RFC 8445 §9). What servers saw is asked for anew.
     pub(crate) fn take_bases(&mut self, from: &Self, fx: &mut Effects) {
         // Relayed ones come with their allocations.
         for (old, base) in from.locals.bases().filter(|(_, b)| !b.dead && !b.socket.is_relay()) {
@@ -104,7 +102,7 @@ impl Session {
         use ConnectionState::{Checking, Closed, Completed, Connected, Disconnected, Failed, New};
         let next = match self.state {
             Completed | Connected => Connected,
-            // "effectively forgetting that connectivity was previously lost"
+            // That connectivity was lost counts no more.
             Disconnected | Checking => Checking,
             Failed | New => New,
             Closed => Closed,

@@ -229,7 +229,7 @@ impl BindingServer {
         let (counter, response) = if unknown.is_empty() {
             let response = MessageBuilder::response(out, Class::Success, request);
             let response = response.attribute(&XorMappedAddress(source));
-            // RFC 5780 §6.1: "MUST include both MAPPED-ADDRESS and XOR-MAPPED-ADDRESS".
+            // RFC 5780 §6.1: MAPPED-ADDRESS and XOR-MAPPED-ADDRESS are both there.
             let mapped = origin.map(|_| MappedAddress(source));
             let (from, other) = (origin.map(|it| it.from), origin.map(|it| it.other));
             let response = response.maybe(mapped.as_ref()).maybe(from.as_ref()).maybe(other.as_ref());

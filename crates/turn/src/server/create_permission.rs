@@ -28,7 +28,7 @@ impl Server {
         if !peers.iter().all(|peer| has_relay(peer.0.ip())) {
             return Err(Rejection::FamilyMismatch);
         }
-        // "The port portion of each attribute is ignored": whether it may be sent to is asked when something is sent.
+        // The port of each attribute means nothing: whether it may be sent to is asked when something is sent.
         if !peers.iter().all(|peer| self.config.peers.allows(peer.0.ip()) && !self.is_own(peer.0.ip())) {
             return Err(Rejection::Forbidden);
         }

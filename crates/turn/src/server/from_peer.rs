@@ -67,7 +67,7 @@ impl Server {
             return Err(Rejection::ClientAway);
         }
         let link = allocation.link;
-        // §12.5: "MUST use the ChannelData message if a channel has been bound to the peer".
+        // §12.5: where the peer has a channel, its data come in it.
         let framing = match allocation.channels.number(source, now, self.hash) {
             Some(number) => Framing::Channel(number),
             None => {

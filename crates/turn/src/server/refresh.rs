@@ -56,7 +56,7 @@ impl Server {
         Ok(())
     }
 
-    /// "The request succeeds and the allocation is deleted": all of it, or the relay of one family.
+    /// A lifetime of zero deletes the allocation: all of it, or the relay of one family.
     fn delete(&mut self, key: Key, family: Option<AddressFamily>) {
         match family {
             Some(family) => self.end_relay(key, family, EndReason::Deleted),
