@@ -51,12 +51,13 @@ impl Agent {
         self.retirees.add(before, &self.fx);
     }
 
-    /// The peer's latest credentials take the place of earlier ones that were no answer to ours.
+    /// The peer's latest credentials take the place of earlier ones that were no answer to ours. Data may be on a path of that
+    /// session already, as the peer answers checks by whomever (§7.3).
     fn repair_session(&mut self, now: Time) {
         self.forget_peer();
         let next = self.session.repaired(now);
         let before = core::mem::replace(&mut self.session, next);
-        self.retirees.bury(before, &self.fx);
+        self.retirees.add(before, &self.fx);
     }
 
     fn begin_candidates(&mut self, before: &crate::session::Session, now: Time) {

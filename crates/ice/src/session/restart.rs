@@ -39,9 +39,14 @@ impl Session {
     /// The session that follows this one with the same credentials and candidates of ours, for other credentials of the peer.
     /// What the peer sent to this one before its credentials were known is kept.
     pub(crate) fn repaired(&mut self, now: Time) -> Self {
-        let next = self.successor(self.keys.credentials().clone(), now);
+        let mut next = self.successor(self.keys.credentials().clone(), now);
+        for (new, old) in next.streams.iter_mut().zip(&self.streams) {
+            for (new, old) in new.components.iter_mut().zip(&old.components) {
+                new.was_selected = old.was_selected;
+            }
+        }
         Self {
-            locals: core::mem::take(&mut self.locals),
+            locals: self.locals.clone(),
             early: core::mem::take(&mut self.early),
             local_gathering: self.local_gathering,
             answer_by: self.answer_by,

@@ -51,7 +51,7 @@ impl Retirees {
     }
 
     /// A session is gone. Its keys stay as long as packets that are queued need them.
-    pub(crate) fn bury(&mut self, session: Session, fx: &Effects) {
+    fn bury(&mut self, session: Session, fx: &Effects) {
         self.keys.push(session.into_keys());
         self.keys.retain(|keys| fx.has_packet_of(keys.generation()));
     }

@@ -108,6 +108,31 @@ fn of_two_restarts_in_a_row_the_first_answer_gives_way_to_the_second() {
 }
 
 #[test]
+fn a_path_of_the_wrong_answer_is_kept_until_the_right_one_has_its_own() {
+    // The peer answers checks by whomever (RFC 8445 §7.3), so the wrong session may complete.
+    let mut script = Script::connected(Role::Controlling, |_| {});
+    script.restart();
+    script.restart();
+    script.peer_restarts();
+    script.signal(&host(2));
+    while script.path() != Some(remote(2)) {
+        let check = script.check();
+        script.reply(&check, |_| {});
+    }
+    assert_eq!(script.agent.state(), ConnectionState::Completed);
+    script.peer_restarts();
+    assert_eq!(script.path(), Some(remote(2)));
+    assert_eq!(script.agent.state(), ConnectionState::Connected);
+    assert!(matches!(script.deliver(remote(2), local(1), &DATA), Received::Data { .. }));
+    script.signal(&host(3));
+    while script.path() != Some(remote(3)) {
+        let check = script.check();
+        script.reply(&check, |_| {});
+    }
+    assert_eq!(script.agent.state(), ConnectionState::Completed);
+}
+
+#[test]
 fn a_check_that_names_both_sides_settles_whose_answer_it_was() {
     let mut script = Script::connected(Role::Controlled, |_| {});
     script.restart();

@@ -5,6 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::boxed::Box;
 use std::collections::BTreeSet;
+use std::string::String;
 use std::vec;
 
 use floe_stun::attributes::{
@@ -14,7 +15,8 @@ use floe_stun::{Class, IntegrityAlgorithm, Key, MessageBuilder, Method, Transact
 use proptest::prelude::*;
 
 use super::super::heard::Heard;
-use super::super::script::{PEER_PWD, PEER_UFRAG, component, host, remote};
+use super::super::script::{Ask, component, host, peer, remote};
+use crate::message::PeerRole;
 use crate::{
     Agent, Config, Credentials, Datagram, Event, MAX_TRANSMIT, Nomination, RemoteParameters, Role, SocketId,
     StreamId, Time, Transmit,
@@ -70,6 +72,51 @@ pub(super) enum Op {
     },
     SocketFailed(u8),
     RecordSent,
+    Restart(Restart),
+}
+
+/// What a restart brings, of either side.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Restart {
+    Ours,
+    /// The peer's next credentials arrive: an answer, or a restart of its own.
+    Peers,
+    /// Credentials from so many restarts ago arrive again.
+    Old(u8),
+    /// Half of the peer's credentials is another one.
+    Half,
+    /// A check for one of our earlier sessions, and from one of the peer's.
+    Ask {
+        ours: u8,
+        theirs: u8,
+        from: u8,
+        nominate: bool,
+    },
+    /// A candidate of an earlier session of the peer, or of one to come.
+    Signal {
+        theirs: i8,
+        n: u8,
+    },
+    /// The end of the candidates of one.
+    End {
+        theirs: i8,
+    },
+    /// The interfaces of now.
+    Gather,
+}
+
+fn any_restart() -> impl Strategy<Value = Restart> {
+    let ask = (0..3u8, 0..3u8, 0..6u8, any::<bool>());
+    prop_oneof![
+        4 => Just(Restart::Ours),
+        5 => Just(Restart::Peers),
+        1 => (1..4u8).prop_map(Restart::Old),
+        1 => Just(Restart::Half),
+        4 => ask.prop_map(|(ours, theirs, from, nominate)| Restart::Ask { ours, theirs, from, nominate }),
+        3 => (-2..2i8, 1..8u8).prop_map(|(theirs, n)| Restart::Signal { theirs, n }),
+        1 => (-2..2i8).prop_map(|theirs| Restart::End { theirs }),
+        1 => Just(Restart::Gather),
+    ]
 }
 
 pub(super) fn any_op() -> impl Strategy<Value = Op> {
@@ -114,6 +161,7 @@ pub(super) fn any_op() -> impl Strategy<Value = Op> {
         2 => (1..4u8, 1..3u16).prop_map(|(n, component)| Op::Host { n, component }),
         1 => (1..4u8).prop_map(Op::SocketFailed),
         1 => Just(Op::RecordSent),
+        6 => any_restart().prop_map(Op::Restart),
     ]
 }
 
@@ -148,7 +196,10 @@ pub(super) enum Input {
     Timeout,
     Datagram { socket: SocketId, local_ip: Option<IpAddr>, source: SocketAddr, bytes: Box<[u8]> },
     Signal(StreamId, crate::Candidate),
-    Credentials,
+    Credentials(Credentials),
+    Restart,
+    EndOf(String),
+    Gather,
     EndLocal,
     EndRemote,
     Host { component: crate::Component, socket: SocketId, address: SocketAddr },
@@ -167,6 +218,10 @@ pub(super) struct Bed {
     pub(super) events: Vec<Event>,
     hosts: BTreeSet<(u16, u8)>,
     asked: u64,
+    /// Our credentials in every session, the latest last.
+    ours: Vec<Credentials>,
+    /// How often the peer has restarted.
+    peer: u8,
 }
 
 /// The socket of an address: its number tells component and host.
@@ -190,7 +245,8 @@ impl Bed {
             (4, 3, 12);
         let agent = Agent::new(config, Time::ZERO).expect("valid");
         let (now, packets, events) = (Time::ZERO, Vec::new(), Vec::new());
-        Self { agent, now, packets, events, hosts: BTreeSet::new(), asked: 0 }
+        let ours = vec![agent.local_credentials().clone()];
+        Self { agent, now, packets, events, hosts: BTreeSet::new(), asked: 0, ours, peer: 0 }
     }
 
     /// What an operation means in concrete inputs; wake-ups happen when the agent wants them. `feed` gets each of
@@ -239,7 +295,8 @@ impl Bed {
                 let component = crate::ComponentId::new(component)?;
                 Input::Signal(StreamId(stream), host(n).with_component(component))
             }
-            Op::Credentials => Input::Credentials,
+            Op::Credentials => Input::Credentials(peer(self.peer)),
+            Op::Restart(restart) => self.restart(restart)?,
             Op::EndLocal => Input::EndLocal,
             Op::EndRemote => Input::EndRemote,
             Op::Host { n, component: id } => {
@@ -258,7 +315,8 @@ impl Bed {
         let mut id = [7; 12];
         id[..8].copy_from_slice(&self.asked.to_be_bytes());
         let ours = self.agent.local_credentials();
-        let (name, key) = (std::format!("{}:{PEER_UFRAG}", ours.ufrag()), Key::short_term(ours.pwd()));
+        let (name, key) =
+            (std::format!("{}:{}", ours.ufrag(), peer(self.peer).ufrag()), Key::short_term(ours.pwd()));
         let mut out = [0; 256];
         let builder = MessageBuilder::new(&mut out, Class::Request, Method::BINDING, TransactionId::new(id))
             .attribute(&Username::new(&name))
@@ -288,11 +346,59 @@ impl Bed {
                 builder.attribute(&XorMappedAddress(if mapped == 0 { base } else { seen }))
             }
         };
-        let key = Key::short_term(if forged { "not the password" } else { PEER_PWD });
+        // With the password of the session that was asked.
+        let name = request.username.unwrap_or_default();
+        let asked = (0..=self.peer).map(peer).find(|p| name.starts_with(&std::format!("{}:", p.ufrag())))?;
+        let key = Key::short_term(if forged { "not the password" } else { asked.pwd() });
         let len = builder.integrity(&key, IntegrityAlgorithm::Sha1).fingerprint().finish().ok()?;
         let source = if elsewhere { remote(99) } else { transmit.destination };
         let bytes = out[..len].into();
         Some(Input::Datagram { socket: transmit.socket, local_ip: None, source, bytes })
+    }
+
+    fn restart(&mut self, restart: Restart) -> Option<Input> {
+        // The peer has so many names that one is not used up within a run.
+        let theirs = |back: i8| peer(self.peer.saturating_add_signed(back));
+        Some(match restart {
+            Restart::Ours => Input::Restart,
+            Restart::Peers => {
+                self.peer += 1;
+                Input::Credentials(peer(self.peer))
+            }
+            Restart::Old(back) => Input::Credentials(peer(self.peer.saturating_sub(back))),
+            Restart::Half => {
+                let (ufrag, pwd) = (peer(self.peer), peer(self.peer + 1));
+                Input::Credentials(Credentials::new(ufrag.ufrag(), pwd.pwd()).ok()?)
+            }
+            Restart::Ask { ours, theirs: back, from, nominate } => {
+                let ours = self.ours.iter().rev().nth(usize::from(ours))?;
+                let theirs = peer(self.peer.saturating_sub(back));
+                let role = PeerRole::Controlling(u64::from(from));
+                let username = Some(std::format!("{}:{}", ours.ufrag(), theirs.ufrag()));
+                let key = Some(Key::short_term(ours.pwd()));
+                self.asked += 1;
+                let mut id = [8; 12];
+                id[..8].copy_from_slice(&self.asked.to_be_bytes());
+                let ask = Ask {
+                    from: remote(from),
+                    to: address(1, 1),
+                    id: TransactionId::new(id),
+                    role: Some(role),
+                    priority: Some(1),
+                    nominate,
+                    username,
+                    key,
+                    sha256: false,
+                    extra: None,
+                };
+                datagram(ask.from, 1, &ask.encode())
+            }
+            Restart::Signal { theirs: back, n } => {
+                Input::Signal(StreamId::FIRST, host(n).with_ufrag(theirs(back).ufrag()).ok()?)
+            }
+            Restart::End { theirs: back } => Input::EndOf(theirs(back).ufrag().into()),
+            Restart::Gather => Input::Gather,
+        })
     }
 
     /// One input, at the time of this bed.
@@ -309,9 +415,17 @@ impl Bed {
             Input::Signal(stream, candidate) => {
                 let _ = self.agent.add_remote_candidate(*stream, candidate, now);
             }
-            Input::Credentials => {
-                let credentials = Credentials::new(PEER_UFRAG, PEER_PWD).expect("valid");
-                let _ = self.agent.set_remote_parameters(&RemoteParameters::new(credentials), now);
+            Input::Credentials(credentials) => {
+                let _ = self.agent.set_remote_parameters(&RemoteParameters::new(credentials.clone()), now);
+            }
+            Input::Restart => {
+                let _ = self.agent.restart(now);
+            }
+            Input::EndOf(ufrag) => {
+                let _ = self.agent.end_of_remote_candidates_of(StreamId::FIRST, ufrag, now);
+            }
+            Input::Gather => {
+                let _ = self.agent.gather(&[], now);
             }
             Input::EndLocal => {
                 let _ = self.agent.end_of_local_candidates(now);
@@ -326,6 +440,9 @@ impl Bed {
             Input::RecordSent => self.agent.record_sent(crate::Component::default(), 1, 1, now),
         }
         self.agent.check_invariants();
+        if self.ours.last() != Some(self.agent.local_credentials()) {
+            self.ours.push(self.agent.local_credentials().clone());
+        }
     }
 
     pub(super) fn poll(&mut self) {

@@ -193,8 +193,8 @@ proptest! {
                     let first = selected.insert(*component);
                     prop_assert_eq!(first, *reason == SelectionReason::Nominated);
                 }
-                // The other side decides from now on.
-                Event::RoleChanged(_) => selected.clear(),
+                // The other side decides from now on, or a new session does.
+                Event::RoleChanged(_) | Event::Restarted(_) => selected.clear(),
                 _ => {}
             }
         }
