@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod load;
 pub mod rules;
 pub mod scene;
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use floe_ice::{Component, ComponentId, Nomination, Role, StreamId};
-use floe_netsim::ice::Signalling;
+use floe_ice::{Component, ComponentId, ConnectionState, Nomination, Role, StreamId};
+use floe_netsim::ice::{IcePeer, Signalling};
 use floe_netsim::{Event, Families, Link, NatType, Site};
+use floe_tests::load::Load;
 use floe_tests::rules::{self, Rules};
 use floe_tests::scene::{Scene, Setup};
 use proptest::prelude::*;
@@ -137,6 +138,102 @@ fn agents_whose_network_comes_and_goes_break_no_rule() {
         scene.net.run_for(Duration::from_secs(120));
         invariants(&scene);
         rules::check(&scene, rules);
+    });
+}
+
+/// What happens to a connection.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Restart(usize),
+    /// A host gets another address, on the Internet.
+    Move(usize),
+    /// Nothing arrives for so many milliseconds.
+    Cut(u64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<(u64, Step)>> {
+    let step = prop_oneof![
+        5 => (0..2usize).prop_map(Step::Restart),
+        2 => (0..2usize).prop_map(Step::Move),
+        1 => (10..50_000u64).prop_map(Step::Cut),
+    ];
+    let pause = prop_oneof![2 => 0..300u64, 2 => 0..3_000u64, 1 => 0..20_000u64];
+    proptest::collection::vec((pause, step), 1..8)
+}
+
+fn step(scene: &mut Scene, step: Step, link: &Link) {
+    let internet = scene.net.internet();
+    match step {
+        Step::Restart(side) => {
+            scene.net.with(scene.peers[side], IcePeer::restart);
+        }
+        Step::Move(side) => {
+            let host = scene.net.host_of(scene.peers[side]).expect("a peer has a host");
+            let interface = scene.net.interfaces(host).next().expect("an interface").id;
+            scene.net.reattach(interface, internet).expect("it exists");
+        }
+        Step::Cut(ms) => {
+            scene.net.set_segment_link(internet, Link::IDEAL.loss(1.0)).expect("the Internet is there");
+            scene.net.run_for(Duration::from_millis(ms));
+            scene.net.set_segment_link(internet, link.clone()).expect("the Internet is there");
+        }
+    }
+    invariants(scene);
+}
+
+/// RFC 8445 §9: whoever restarts, and whatever has become of the network, a last restart connects both sides.
+#[test]
+fn restarts_and_moves_in_any_order_end_connected() {
+    run(80, &(setup(), steps(), 0..2usize), |(setup, steps, last)| {
+        let rules = Rules { ta: TA, regular: setup.nomination != Nomination::Immediate };
+        let (components, link) = (components(&setup.streams), setup.link.clone());
+        let mut scene = setup.build();
+        let [a, b] = scene.peers;
+        scene.net.connect_ice(a, b);
+        for (pause, what) in steps {
+            scene.net.run_for(Duration::from_millis(pause));
+            step(&mut scene, what, &link);
+        }
+        scene.net.run_for(Duration::from_secs(5));
+        step(&mut scene, Step::Restart(last), &link);
+        let before = scene.peers.map(|peer| scene.net[peer].sessions().len());
+        // Long enough for signalling, checks and nominations under the worst of the losses.
+        let end = scene.net.now() + Duration::from_secs(180);
+        scene.net.run_for(Duration::from_secs(5));
+        while scene.states() != [ConnectionState::Completed; 2] && scene.net.now() < end {
+            scene.net.run_for(Duration::from_millis(500));
+        }
+        assert_eq!(scene.states(), [ConnectionState::Completed; 2]);
+        let after = scene.peers.map(|peer| scene.net[peer].sessions().len());
+        assert!(
+            after[last] == before[last] && after[1 - last] <= before[1 - last] + 1,
+            "{before:?} {after:?}"
+        );
+        scene.exchange_data(&components);
+        invariants(&scene);
+        rules::check(&scene, rules);
+    });
+}
+
+/// RFC 8839 §4.4.3.1.1, §12.2 of RFC 8445: on a path that lives, restarts lose nothing that the network would not have lost.
+#[test]
+fn restarts_lose_no_data() {
+    let restarts = proptest::collection::vec((0..2usize, prop_oneof![0..100u64, 0..900u64]), 1..5);
+    run(40, &(setup(), restarts), |(setup, restarts)| {
+        // A loss of 30 % lets consent expire now and then.
+        let link = Link::delay_ms(setup.seed % 80).loss(0.05).max_loss_run(4);
+        let mut scene = Setup { streams: vec![1], link, ..setup }.connect();
+        scene.net.clear_trace();
+        let mut load = Load::default();
+        for (side, pause) in restarts {
+            step(&mut scene, Step::Restart(side), &Link::IDEAL);
+            load.run(&mut scene, Duration::from_millis(pause));
+        }
+        let completed = |scene: &Scene| scene.states() == [ConnectionState::Completed; 2];
+        load.run(&mut scene, Duration::from_secs(4));
+        load.run_until(&mut scene, completed);
+        load.run(&mut scene, Duration::from_secs(1));
+        load.assert_nothing_lost(&mut scene, "restarts");
     });
 }
 

@@ -1,11 +1,11 @@
 //! ICE restarts (RFC 8445 §9) between two agents: make before break, whoever begins, whenever, and whatever the network does.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use floe_ice::{Component, ConnectionState, Event, Nomination, RestartCause, Role, Time};
 use floe_netsim::ice::{IcePeer, Signalling};
-use floe_netsim::{DropReason, Event as Happened, Handle, Link, NatType, Site};
+use floe_netsim::{Handle, Link, NatType, Site};
+use floe_tests::load::Load;
 use floe_tests::repetitions;
 use floe_tests::rules::{self, Rules};
 use floe_tests::scene::{LIMIT, Scene, Setup};
@@ -48,81 +48,6 @@ fn assert_settled(scene: &mut Scene, what: &str) {
     assert_eq!(scene.states(), completed, "{what}: {}", scene.net.chart());
     scene.exchange_data(&[FIRST]);
     rules::check(scene, REGULAR);
-}
-
-/// A stream of numbered datagrams in both directions, one of each every 5 ms.
-#[derive(Default)]
-struct Load {
-    sent: [BTreeMap<u64, Time>; 2],
-    refused: [u64; 2],
-    next: u64,
-}
-
-impl Load {
-    fn payload(number: u64) -> [u8; 12] {
-        let mut payload = [0x80; 12];
-        payload[4..].copy_from_slice(&number.to_be_bytes());
-        payload
-    }
-
-    fn number(payload: &[u8]) -> Option<u64> {
-        let number = payload.get(4..12).filter(|_| payload.len() == 12 && payload[..4] == [0x80; 4])?;
-        Some(u64::from_be_bytes(number.try_into().expect("eight bytes")))
-    }
-
-    /// Goes on for a while.
-    fn run(&mut self, scene: &mut Scene, duration: Duration) {
-        let end = scene.net.now() + duration;
-        while scene.net.now() < end {
-            for side in 0..2 {
-                let number = self.next;
-                self.next += 1;
-                let sent = scene
-                    .net
-                    .with(scene.peers[side], |peer, now| peer.send(FIRST, &Self::payload(number), now));
-                match sent {
-                    Some(Ok(())) => {
-                        self.sent[side].insert(number, scene.net.now());
-                    }
-                    _ => self.refused[side] += 1,
-                }
-            }
-            scene.net.run_for(ms(5));
-        }
-    }
-
-    fn run_until(&mut self, scene: &mut Scene, done: impl Fn(&Scene) -> bool) {
-        let end = scene.net.now() + LIMIT;
-        while !done(scene) && scene.net.now() < end {
-            self.run(scene, ms(20));
-        }
-        assert!(done(scene), "{}", scene.net.chart());
-    }
-
-    /// Everything that was sent has arrived, but for what the link itself lost.
-    fn assert_nothing_lost(&self, scene: &mut Scene, what: &str) {
-        scene.net.run_for(Duration::from_secs(2));
-        assert_eq!(self.refused, [0, 0], "{what}: there is a path all the time");
-        let mut lost_on_the_way = BTreeSet::new();
-        for record in scene.net.trace().records() {
-            if let Happened::Dropped { reason, .. } = record.event
-                && let Some(number) = Self::number(record.bytes)
-            {
-                assert_eq!(reason, DropReason::Lost, "{what}: packet {number}");
-                lost_on_the_way.insert(number);
-            }
-        }
-        for side in 0..2 {
-            let received = scene.net[scene.peers[1 - side]].received().iter();
-            let received: BTreeSet<u64> = received.filter_map(|data| Self::number(&data.bytes)).collect();
-            let lost: Vec<_> = self.sent[side]
-                .iter()
-                .filter(|(number, _)| !received.contains(number) && !lost_on_the_way.contains(number))
-                .collect();
-            assert!(lost.is_empty(), "{what}: {lost:?} of side {side} were lost\n{}", scene.net.chart());
-            assert!(self.sent[side].len() > 100, "{what}: there is a load");
-        }
-    }
 }
 
 /// Both sides have a session after this many restarts, and have completed it.

@@ -56,7 +56,7 @@ pub enum Signalling {
     /// Credentials at once, each candidate when it is found, and the end of candidates (RFC 8838).
     #[default]
     Trickle,
-    /// Everything when gathering is complete.
+    /// Everything when gathering is complete; but the credentials of a restart at once, as none may be left out.
     AtOnce,
     /// Nothing: the test does it.
     Manual,
@@ -306,7 +306,7 @@ impl IcePeer {
                     }
                     // Before candidates of addresses that are gone are signalled.
                     self.gather = true;
-                    if signalling == Signalling::Trickle {
+                    if signalling != Signalling::Manual {
                         self.signal_credentials();
                     }
                 }

@@ -33,7 +33,7 @@ impl Agent {
         self.check_open()?;
         let now = self.tick(now);
         let (answered, confirmed) = (self.session.has_any_peer(), self.session.has_heard_peer());
-        self.signalling.restarted(answered, confirmed);
+        self.signalling.restarted(answered, confirmed, now);
         self.begin_session(RestartCause::Requested, now);
         self.settle(now);
         Ok(())
@@ -90,7 +90,7 @@ impl Agent {
             Objection::HalfChanged => AgentError::HalfChangedCredentials,
         })?;
         if self.session.has_other_peer(streams.clone(), new) {
-            if self.signalling.corrects(self.session.has_heard_peer()) {
+            if self.signalling.corrects(self.session.has_heard_peer(), now) {
                 self.repair_session(now);
             } else {
                 self.begin_session(RestartCause::Peer, now);

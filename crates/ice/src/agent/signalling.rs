@@ -3,6 +3,9 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::time::Duration;
+
+use floe_stun::Time;
 
 use crate::candidate::{Candidate, Credentials};
 use crate::ids::StreamId;
@@ -11,6 +14,9 @@ use crate::ids::StreamId;
 const MAX_PAST: usize = 8;
 /// Pieces that may wait for credentials to come, for each candidate that a session takes (our own rule).
 const MAX_ENDS: usize = 8;
+
+/// How long answers to restarts that were replaced may come (our own rule): as long as a session is given for its own.
+const PATIENCE: Duration = Duration::from_millis(39_500);
 
 /// What came before the credentials it belongs to.
 #[derive(Clone, Debug)]
@@ -50,6 +56,8 @@ pub(super) struct Signalling {
     /// signalled; but until a check of the peer has named our ufrag beside it, the next credentials take its place. Without that,
     /// each side would take the other's correction for another restart, and answer it with one, for ever.
     unanswered: u16,
+    /// When such answers are not to be expected any more.
+    answers_until: Time,
 }
 
 impl Signalling {
@@ -83,17 +91,19 @@ impl Signalling {
     }
 
     /// We restarted a session whose credentials the peer has answered (`answered`), or answered for sure (`confirmed`).
-    pub(super) fn restarted(&mut self, answered: bool, confirmed: bool) {
-        if confirmed {
+    pub(super) fn restarted(&mut self, answered: bool, confirmed: bool, now: Time) {
+        if confirmed || now > self.answers_until {
             self.unanswered = 0;
-        } else if !answered {
+        }
+        if !answered && !confirmed {
             self.unanswered = self.unanswered.saturating_add(1);
         }
+        self.answers_until = now.saturating_add(PATIENCE);
     }
 
     /// Other credentials than those that the current session has: whether they correct an answer to a session of ours before it.
-    pub(super) fn corrects(&mut self, confirmed: bool) -> bool {
-        if confirmed || self.unanswered == 0 {
+    pub(super) fn corrects(&mut self, confirmed: bool, now: Time) -> bool {
+        if confirmed || self.unanswered == 0 || now > self.answers_until {
             self.unanswered = 0;
             return false;
         }
@@ -163,15 +173,19 @@ mod tests {
     #[test]
     fn so_many_answers_are_corrected_as_restarts_went_unanswered() {
         let mut signalling = Signalling::default();
-        signalling.restarted(true, true);
-        assert!(!signalling.corrects(false), "one restart, one answer");
+        let now = Time::from_secs(100);
+        signalling.restarted(true, true, now);
+        assert!(!signalling.corrects(false, now), "one restart, one answer");
         for answered in [true, false, false] {
-            signalling.restarted(answered, false);
+            signalling.restarted(answered, false, now);
         }
-        assert!(signalling.corrects(false) && signalling.corrects(false) && !signalling.corrects(false));
-        signalling.restarted(false, false);
-        assert!(!signalling.corrects(true), "a check has said whose answer it was");
-        assert!(!signalling.corrects(false));
+        let corrections = [0; 3].map(|_| signalling.corrects(false, now));
+        assert_eq!(corrections, [true, true, false]);
+        signalling.restarted(false, false, now);
+        assert!(!signalling.corrects(true, now), "a check has said whose answer it was");
+        assert!(!signalling.corrects(false, now));
+        signalling.restarted(false, false, now);
+        assert!(!signalling.corrects(false, Time::from_millis(139_501)), "it would have come");
     }
 
     #[test]

@@ -160,8 +160,10 @@ impl Session {
         for component in self.components() {
             let Some(state) = self.component_mut(component) else { continue };
             (state.nominating, state.first_valid) = (None, None);
-            // Consent follows the pair that data is to go on, on whichever side of §12.1 other components are.
+            // Consent follows the pair that data is to go on, on whichever side of §12.1 other components are. In a stream that
+            // failed there is none.
             let kept = state.consent.map(|c| c.pair);
+            state.selected = state.selected.filter(|_| kept.is_some());
             self.checklists.remove_of(component, |id, _| Some(id) != kept);
             if let Some(id) = kept {
                 self.calm(id);

@@ -4,13 +4,14 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
+use std::borrow::ToOwned;
 use std::boxed::Box;
 
 use super::heard::Heard;
 use crate::random::Random;
 use crate::{
-    Agent, Candidate, Component, Config, ConnectionState, Datagram, Event, MAX_TRANSMIT, Received,
-    RemoteParameters, Role, SocketId, StreamId, Time,
+    Agent, Candidate, Component, Config, ConnectionState, Credentials, Datagram, Event, MAX_TRANSMIT,
+    Received, RemoteParameters, Role, SocketId, StreamId, Time,
 };
 
 /// What the network does to packets.
@@ -84,10 +85,16 @@ pub(crate) struct Logged {
 /// Something on its way to a side.
 #[derive(Clone, Debug)]
 enum Flight {
-    Packet { from: SocketAddr, to: SocketAddr, bytes: Box<[u8]> },
+    Packet {
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: Box<[u8]>,
+    },
     Candidate(StreamId, Candidate),
     End,
     Credentials,
+    /// What a restart has to say: new credentials, candidates that name them, and their end.
+    Restarted(Box<Credentials>, Vec<(StreamId, Candidate)>),
 }
 
 /// The test bed.
@@ -100,8 +107,9 @@ pub(crate) struct Net {
     pub(crate) cut: [bool; 2],
     pub(crate) log: Vec<Logged>,
     pub(crate) events: [Vec<(Time, Event)>; 2],
-    /// What was received by whom, for data.
     pub(crate) wakeups: [u32; 2],
+    /// How long signalling takes to tell of a restart.
+    pub(crate) signal_delay: Duration,
     sockets: [Vec<SocketAddr>; 2],
     flying: BTreeMap<(Time, u64), (usize, Flight)>,
     sequence: u64,
@@ -145,6 +153,7 @@ impl Net {
             log: Vec::new(),
             events: [Vec::new(), Vec::new()],
             wakeups: [0; 2],
+            signal_delay: Duration::ZERO,
             sockets: [a_sockets, b_sockets],
             flying: BTreeMap::new(),
             sequence: 0,
@@ -202,6 +211,22 @@ impl Net {
         self.launch(1 - side, delay, Flight::Credentials);
     }
 
+    pub(crate) fn restart(&mut self, side: usize) {
+        self.agents[side].restart(self.now).expect("open");
+        self.collect();
+    }
+
+    /// Signals what a restart has brought: there are no candidates but those of the sockets.
+    fn tell_of_restart(&mut self, side: usize) {
+        let now = self.now;
+        let agent = &mut self.agents[side];
+        agent.end_of_local_candidates(now).expect("open");
+        let credentials = agent.local_credentials().clone();
+        let named = |c: &Candidate| c.clone().with_ufrag(credentials.ufrag()).expect("an ufrag of ours");
+        let candidates = agent.local_candidates().map(|(_, s, c)| (s, named(c))).collect();
+        self.launch(1 - side, self.signal_delay, Flight::Restarted(Box::new(credentials), candidates));
+    }
+
     fn launch(&mut self, to: usize, delay: Duration, flight: Flight) {
         self.sequence += 1;
         self.flying.insert((self.now.saturating_add(delay), self.sequence), (to, flight));
@@ -246,8 +271,13 @@ impl Net {
                 });
                 self.transmit(side, from, t.destination, bytes);
             }
+            let mut restarted = false;
             while let Some(event) = self.agents[side].poll_event() {
+                restarted |= matches!(event, Event::Restarted(_));
                 self.events[side].push((self.now, event));
+            }
+            if restarted {
+                self.tell_of_restart(side);
             }
             self.agents[side].check_invariants();
         }
@@ -268,6 +298,21 @@ impl Net {
                 Flight::End => {
                     for stream in 0.. {
                         if self.agents[side].end_of_remote_candidates(StreamId(stream), now).is_err() {
+                            break;
+                        }
+                    }
+                }
+                Flight::Restarted(credentials, candidates) => {
+                    let ufrag = credentials.ufrag().to_owned();
+                    let parameters = RemoteParameters::new(*credentials);
+                    self.agents[side].set_remote_parameters(&parameters, now).expect("new ones");
+                    for (stream, candidate) in candidates {
+                        let _ =
+                            self.agents[side].add_remote_candidate(stream, &candidate, now).expect("open");
+                    }
+                    for stream in (0..).map(StreamId) {
+                        let agent = &mut self.agents[side];
+                        if agent.end_of_remote_candidates_of(stream, &ufrag, now).is_err() {
                             break;
                         }
                     }

@@ -481,6 +481,32 @@ fn components_go_over_one_by_one() {
 }
 
 #[test]
+fn of_a_stream_that_failed_nothing_is_left() {
+    // One component has its selected pair, the other one has no pair that works.
+    let second = crate::agent::tests::script::component(0, 2);
+    let at = core::net::SocketAddr::from(([10, 0, 0, 1], 5001));
+    let other = crate::agent::tests::script::component(1, 1);
+    let mut script = Script::new(|c| c.streams = alloc::vec![2, 1]);
+    script.host(1);
+    script.host_at(second, at);
+    script.host_at(other, core::net::SocketAddr::from(([10, 0, 0, 1], 5002)));
+    script.know_peer();
+    script.signal(&host(1));
+    script.signal(&host(2).with_component(second.id));
+    let _ = script.add(other.stream, &host(3));
+    script.end();
+    script.ask(|a| a.nominate = true);
+    script.answering_some_to(60_000, |c| c.to != remote(2));
+    assert!(script.events.contains(&Event::StreamFailed(crate::StreamId::FIRST)));
+    assert!(script.agent.selected_pair(Component::default()).is_some());
+    script.restart();
+    script.agent.check_invariants();
+    assert!(script.agent.selected_pair(Component::default()).is_none());
+    assert!(script.agent.send_path(Component::default()).is_err());
+    assert!(script.agent.send_path(other).is_ok(), "the other stream has its old path");
+}
+
+#[test]
 fn a_closed_agent_does_not_restart() {
     let mut script = Script::connected(Role::Controlled, |_| {});
     script.agent.close(script.now);

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::time::Duration;
+use std::borrow::ToOwned;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
@@ -23,6 +24,8 @@ struct World {
     nat: Option<bool>,
     /// When candidates, end and credentials of each side arrive.
     delays: [[u64; 3]; 2],
+    /// How long signalling takes later.
+    signal_delay: u64,
 }
 
 fn any_world() -> impl Strategy<Value = World> {
@@ -46,17 +49,10 @@ fn any_world() -> impl Strategy<Value = World> {
         [prop::bool::weighted(0.3), prop::bool::weighted(0.3)],
         [role(), role()],
         prop_oneof![2 => Just(None), 1 => any::<bool>().prop_map(Some)],
-        [delays(), delays()],
+        ([delays(), delays()], 0..500u64),
     )
-        .prop_map(|(seed, hosts, streams, conditions, immediate, roles, nat, delays)| World {
-            seed,
-            hosts,
-            streams,
-            conditions,
-            immediate,
-            roles,
-            nat,
-            delays,
+        .prop_map(|(seed, hosts, streams, conditions, immediate, roles, nat, (delays, signal_delay))| {
+            World { seed, hosts, streams, conditions, immediate, roles, nat, delays, signal_delay }
         })
 }
 
@@ -71,6 +67,8 @@ enum Trouble {
     Replay(usize),
     /// One of the clocks is not looked at for a while, in ms.
     Asleep(u64),
+    /// A side restarts ICE.
+    Restart(usize),
 }
 
 fn any_trouble() -> impl Strategy<Value = (u64, Trouble)> {
@@ -79,6 +77,7 @@ fn any_trouble() -> impl Strategy<Value = (u64, Trouble)> {
         1 => (0..2usize, 0..3u8).prop_map(|(side, host)| Trouble::SocketLost(side, host)),
         2 => any::<usize>().prop_map(Trouble::Replay),
         1 => (1..20_000u64).prop_map(Trouble::Asleep),
+        3 => (0..2usize).prop_map(Trouble::Restart),
     ];
     (0..15_000u64, trouble)
 }
@@ -104,6 +103,7 @@ fn suffer(net: &mut Net, trouble: &Trouble) {
             }
         }
         Trouble::Asleep(ms) => net.suspend(Duration::from_millis(ms)),
+        Trouble::Restart(side) => net.restart(side),
     }
 }
 
@@ -116,6 +116,7 @@ fn build(world: &World, consent: bool) -> Net {
         }
     });
     net = net.seeded(world.seed).with(world.conditions);
+    net.signal_delay = Duration::from_millis(world.signal_delay);
     net.nats[0] = world.nat.map(|symmetric| Nat::new([192, 0, 2, 1], symmetric, true));
     for side in 0..2 {
         net.agents[side].end_of_local_candidates(net.now).expect("open");
@@ -146,6 +147,42 @@ proptest! {
             }
         }
         prop_assert_ne!(net.agents[0].role(), net.agents[1].role());
+    }
+
+    /// However often and by whom ICE is restarted, and whatever is lost meanwhile, both sides end in one session, on the same pairs;
+    /// with no more restarts than were asked for.
+    #[test]
+    fn restarts_end_in_one_session(
+        world in any_world(),
+        restarts in prop::collection::vec((0..2usize, prop_oneof![0..40u64, 0..600u64, 0..20_000u64]), 1..7),
+    ) {
+        let mut net = build(&world, true);
+        net.run_to(world.delays.iter().flatten().max().copied().unwrap_or(0) + 1);
+        for (side, after) in &restarts {
+            let now = net.now.as_nanos() / 1_000_000;
+            net.run_to(now + after);
+            net.restart(*side);
+        }
+        let now = net.now.as_nanos() / 1_000_000;
+        net.run_to(now + 45_000);
+        let ufrags = [0, 1].map(|side| net.agents[side].local_credentials().ufrag().to_owned());
+        for side in 0..2 {
+            let begun = net.events[side].iter().rposition(|(_, e)| matches!(e, Event::Restarted(_)));
+            let since = &net.events[side][begun.expect("restarted")..];
+            let completed = |e: &Event| matches!(e, Event::StateChanged(ConnectionState::Completed));
+            prop_assert!(since.iter().any(|(_, e)| completed(e)), "side {side}: {since:?}");
+            let count = net.events[side].iter().filter(|(_, e)| matches!(e, Event::Restarted(_))).count();
+            prop_assert!(count <= restarts.len(), "{count} restarts of side {side}");
+            // What it asks in the end names the peer's latest credentials and its own.
+            let asked = net.log.iter().rfind(|p| p.side == side && p.heard.is_request());
+            let name = asked.and_then(|p| p.heard.username.clone());
+            prop_assert_eq!(name, Some(std::format!("{}:{}", ufrags[1 - side], ufrags[side])));
+        }
+        for (stream, components) in (0..).zip(&world.streams) {
+            for id in 1..=*components {
+                prop_assert!(net.agrees(component(stream, id)), "stream {stream}, component {id}");
+            }
+        }
     }
 
     /// Every packet is signed, every id belongs to one request, and the pace is kept on both sides.
