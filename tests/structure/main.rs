@@ -11,6 +11,7 @@ mod habits;
 mod imports;
 mod layers;
 mod manifests;
+mod results;
 mod sizes;
 mod sources;
 
@@ -98,4 +99,9 @@ fn the_tables_of_clauses_name_tests_that_exist() {
 #[test]
 fn the_table_of_attacks_has_every_hostile_test_and_no_other() {
     assert_none(&attacks::findings(), "an attack has a bound and a test, and a hostile test its attack");
+}
+
+#[test]
+fn the_readme_shows_what_was_measured() {
+    assert_none(&results::findings(), "benches/run writes both tables");
 }
