@@ -116,6 +116,6 @@ impl Fixture<Floe> {
 }
 
 fn main() -> ExitCode {
-    let cases: Vec<Case> = FLOE.into_iter().chain(PEERS).collect();
+    let cases: Vec<Case> = [tables::FLOOR].into_iter().chain(FLOE).chain(PEERS).collect();
     floe_benches::run::main("agent_step", &cases, tables::report)
 }

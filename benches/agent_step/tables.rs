@@ -8,7 +8,7 @@ use floe_benches::timing;
 use crate::{FLOE, PEERS};
 
 /// The least a responder does: verify 100 bytes, write 64.
-const FLOOR: Case = Case {
+pub(crate) const FLOOR: Case = Case {
     name: "hand-written floor, answer",
     repetitions: 1_000,
     instructions: None,

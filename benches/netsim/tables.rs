@@ -67,7 +67,7 @@ pub(crate) fn report(report: &mut Report) {
         figure(rates[1].round())
     ));
     let what = "simulated connections behind NATs, per second and core";
-    report.verdict(&Verdict::at_least(what, rates[0].round(), 2000.0, ""));
+    report.verdict(&Verdict::at_least(what, rates[0].round(), 2000.0, "connections"));
 }
 
 /// The median and the 95th percentile.
