@@ -1,7 +1,8 @@
 //! ICE restarts (RFC 8445 §9): what the next session takes over from this one, and what is left of this one.
 //!
-//! A restart forgets everything but the roles (RFC 8445 §9). So the next session is a new one: other credentials, no candidates of the peer, no pairs. What it takes over are the role, the bases,
-//! which are announced again as candidates of the new session, the pace, and numbers, so that none is given twice.
+//! A restart forgets everything but the roles (RFC 8445 §9). So the next session is a new one: other credentials, no candidates of the
+//! peer, no pairs. What it takes over are the role, the bases, which are announced again as candidates of the new session, the pace,
+//! and numbers, so that none is given twice.
 
 use alloc::vec::Vec;
 
