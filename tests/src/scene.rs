@@ -76,6 +76,9 @@ impl Setup {
             config.nomination = self.nomination;
             config.streams.clone_from(&self.streams);
             config.gather.servers.clone_from(&servers);
+            // As long as RFC 8489 §6.2.1 retransmits: with both a request and its answer lost now and then, five transmissions
+            // are too few for lossy links.
+            config.gather.server_deadline = Duration::from_millis(39_500);
             let name = ["alice", "bob"][side];
             let peer = net.add_ice_peer(name, &self.sites[side], config).expect("a place for a peer");
             net.with(peer, |peer, _| peer.set_signalling(self.signalling));
