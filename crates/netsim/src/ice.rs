@@ -89,6 +89,8 @@ pub struct IcePeer {
     opened: Vec<(Component, IpAddr)>,
     /// The credentials of every session, the latest last.
     sessions: Vec<Credentials>,
+    /// Of how many of them the peer was told.
+    told: usize,
     signals: VecDeque<String>,
     outgoing: VecDeque<(Transmit, Vec<u8>)>,
     /// Sockets to be closed when what was queued before has left: an agent that closes says goodbye to its TURN servers.
@@ -126,6 +128,7 @@ impl IcePeer {
         let agent = Agent::new(config, now)?;
         Ok(Self {
             sessions: vec![agent.local_credentials().clone()],
+            told: 0,
             agent: AgentBox(agent),
             components,
             signalling: Signalling::default(),
@@ -255,10 +258,13 @@ impl IcePeer {
         Ok(())
     }
 
-    /// Tells the peer our credentials.
+    /// Tells the peer our credentials, after those of earlier sessions that it was not told: an answer names no question.
     pub fn signal_credentials(&mut self) {
-        let credentials = self.agent.0.local_credentials();
-        self.signals.push_back(format!("credentials {} {}", credentials.ufrag(), credentials.pwd()));
+        let untold = self.told.min(self.sessions.len().saturating_sub(1));
+        for credentials in self.sessions.iter().skip(untold) {
+            self.signals.push_back(format!("credentials {} {}", credentials.ufrag(), credentials.pwd()));
+        }
+        self.told = self.sessions.len();
     }
 
     /// Tells the peer a candidate of the current session (RFC 8838 §9).
@@ -300,7 +306,6 @@ impl IcePeer {
                 }
                 (Event::Restarted(_), signalling) => {
                     let credentials = self.agent.0.local_credentials();
-                    // Of several restarts at once only the last one's can be signalled.
                     if self.sessions.last() != Some(credentials) {
                         self.sessions.push(credentials.clone());
                     }

@@ -65,7 +65,9 @@
 //! ```
 //!
 //! Both sides may restart at the same time, and again before the first answer: they end up with each other's latest
-//! credentials, as long as signalling loses nothing and keeps the order.
+//! credentials, as long as signalling loses nothing and keeps the order. That goes for all credentials: where they are sent
+//! together with the candidates, and a restart comes before that, send those of the session it replaced all the same,
+//! since an answer does not say what it answers.
 //!
 //! # States and errors
 //!
