@@ -17,7 +17,7 @@ pub enum StartError {
     Interfaces(io::Error),
     /// A value of the configuration is out of range.
     Config(ConfigError),
-    /// This does not say where a STUN server is.
+    /// This does not say where a STUN or TURN server is.
     Server(String, ServerAddressError),
     /// No socket can be bound to this address: it is unspecified or multicast.
     BindAddress(IpAddr),
@@ -36,7 +36,7 @@ impl std::fmt::Display for StartError {
                 write!(f, "the network interfaces cannot be listed ({e}): say which addresses to bind to")
             }
             Self::Config(e) => e.fmt(f),
-            Self::Server(text, reason) => write!(f, "STUN server {text:?}: {reason}"),
+            Self::Server(text, reason) => write!(f, "server {text:?}: {reason}"),
             Self::BindAddress(ip) => {
                 write!(f, "cannot bind to {ip}: name addresses of this machine, or none to use all of them")
             }

@@ -273,7 +273,7 @@ fn a_restart_prints_new_credentials_and_candidates_and_data_goes_on() {
 #[test]
 fn wrong_arguments_are_explained() {
     assert!(floe(&["agent", "--controlling", "--controlled"]).error(2).contains("cannot be used with"));
-    assert!(floe(&["agent", "--stun", "stun:"]).error(2).contains("STUN server \"stun:\""));
+    assert!(floe(&["agent", "--stun", "stun:"]).error(2).contains("server \"stun:\""));
     assert!(floe(&["agent", "--bind", "0.0.0.0"]).error(2).contains("cannot bind to 0.0.0.0"));
     assert!(
         floe(&["agent", "--bind", "localhost"])

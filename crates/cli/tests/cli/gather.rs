@@ -87,7 +87,7 @@ fn json_lines_say_the_same() {
 
 #[test]
 fn wrong_arguments_are_explained() {
-    assert!(floe(&["gather", "--stun", "http:x"]).error(2).contains("STUN server \"http:x\""));
+    assert!(floe(&["gather", "--stun", "http:x"]).error(2).contains("server \"http:x\""));
     assert!(floe(&["gather", "--bind", "224.0.0.1"]).error(2).contains("cannot bind to 224.0.0.1"));
     assert!(floe(&["gather", "--timeout", "0"]).error(2).contains("(see floe gather --help)"));
     let other = floe(&["gather", "--bind", "192.0.2.254"]);

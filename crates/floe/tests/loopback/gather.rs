@@ -252,8 +252,13 @@ async fn bad_settings_are_refused_with_what_to_do() {
     assert!(matches!(&server, StartError::Server(_, ServerAddressError::Hierarchical)));
     assert_eq!(
         server.to_string(),
-        "STUN server \"stun://example.org\": a STUN URI has no //: write stun:host[:port]"
+        "server \"stun://example.org\": the URI has no //: write stun:host[:port] or turn:host[:port]"
     );
+    let relay = error(local().turn_server("turns:example.org", "alice", "secret")).await;
+    assert!(matches!(&relay, StartError::Server(_, ServerAddressError::UnsupportedScheme)));
+    let name = "x".repeat(509);
+    let relay = error(local().turn_server("turn:example.org", name, "secret")).await;
+    assert!(matches!(&relay, StartError::Config(floe::ice::ConfigError::RelayCredentials)));
 }
 
 #[test]
