@@ -138,49 +138,51 @@ fn candidates_that_reach_nothing_do_not_keep_the_one_that_does_from_working() {
 
 #[test]
 fn what_a_peer_makes_us_hold_is_bounded() {
-    let _turn = heap::quiet();
-    let mut victim = Victim::counted(Role::Controlled, |_| {});
-    victim.know_peer();
-    let before = heap::live();
-    for n in 0..20_000u16 {
-        let candidate =
-            Candidate::host(bystander(n)).with_extension("x", &"y".repeat(1_000)).expect("short enough");
-        let _ = victim.agent.add_remote_candidate(StreamId::FIRST, &candidate, victim.now);
-        let ask = victim.ask(|ask| ask.nominates = true);
-        let _ = victim.send(bystander(n ^ 0x5555), &ask);
-        victim.now += Duration::from_millis(5);
-        victim.agent.handle_timeout(victim.now);
-        victim.collect();
-        victim.take();
-        victim.take_events();
-    }
-    let held = heap::live() - before;
-    assert!(held <= HELD + REMOTE_CANDIDATES * 1_100, "{held} bytes");
+    heap::alone(|| {
+        let mut victim = Victim::alone(Role::Controlled, 1, |_| {});
+        victim.know_peer();
+        let before = heap::live();
+        for n in 0..20_000u16 {
+            let candidate =
+                Candidate::host(bystander(n)).with_extension("x", &"y".repeat(1_000)).expect("short enough");
+            let _ = victim.agent.add_remote_candidate(StreamId::FIRST, &candidate, victim.now);
+            let ask = victim.ask(|ask| ask.nominates = true);
+            let _ = victim.send(bystander(n ^ 0x5555), &ask);
+            victim.now += Duration::from_millis(5);
+            victim.agent.handle_timeout(victim.now);
+            victim.collect();
+            victim.take();
+            victim.take_events();
+        }
+        let held = heap::live() - before;
+        assert!(held <= HELD + REMOTE_CANDIDATES * 1_100, "{held} bytes");
+    });
 }
 
 #[test]
 fn a_driver_that_polls_nothing_makes_us_hold_no_more() {
-    let _turn = heap::quiet();
-    let mut victim = Victim::counted(Role::Controlled, |_| {});
-    victim.know_peer();
-    let before = heap::live();
-    for n in 0..20_000u16 {
-        let ask = victim.ask(|ask| ask.nominates = true);
-        let datagram = floe_ice::Datagram {
-            socket: floe_ice::SocketId(1),
-            local_ip: None,
-            source: bystander(n),
-            contents: &ask,
-        };
-        let _ = victim.agent.handle_datagram(datagram, victim.now);
-        let tie = if n % 2 == 0 { 0 } else { u64::MAX };
-        let flap = victim.ask(|ask| (ask.controlling, ask.controlled) = (None, Some(tie)));
-        let datagram = floe_ice::Datagram { contents: &flap, ..datagram };
-        let _ = victim.agent.handle_datagram(datagram, victim.now);
-    }
-    victim.agent.check_invariants();
-    let held = heap::live() - before;
-    assert!(held <= HELD, "{held} bytes");
+    heap::alone(|| {
+        let mut victim = Victim::alone(Role::Controlled, 1, |_| {});
+        victim.know_peer();
+        let before = heap::live();
+        for n in 0..20_000u16 {
+            let ask = victim.ask(|ask| ask.nominates = true);
+            let datagram = floe_ice::Datagram {
+                socket: floe_ice::SocketId(1),
+                local_ip: None,
+                source: bystander(n),
+                contents: &ask,
+            };
+            let _ = victim.agent.handle_datagram(datagram, victim.now);
+            let tie = if n % 2 == 0 { 0 } else { u64::MAX };
+            let flap = victim.ask(|ask| (ask.controlling, ask.controlled) = (None, Some(tie)));
+            let datagram = floe_ice::Datagram { contents: &flap, ..datagram };
+            let _ = victim.agent.handle_datagram(datagram, victim.now);
+        }
+        victim.agent.check_invariants();
+        let held = heap::live() - before;
+        assert!(held <= HELD, "{held} bytes");
+    });
 }
 
 #[test]

@@ -1,24 +1,33 @@
 //! What the process has allocated.
 
 use std::alloc::System;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::process::Command;
+use std::{env, thread};
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// The counters are the whole process's: a test that reads them runs while no other does.
-static TURN: RwLock<()> = RwLock::new(());
+/// Says to a process that it is the one in which a single test counts.
+const ALONE: &str = "FLOE_TEST_COUNTS_ALONE";
 
-/// For tests that do not count.
-pub(crate) fn busy() -> RwLockReadGuard<'static, ()> {
-    TURN.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// For tests that do.
-pub(crate) fn quiet() -> RwLockWriteGuard<'static, ()> {
-    TURN.write().unwrap_or_else(PoisonError::into_inner)
+/// Runs what counts allocations in a process of its own, since the counters are the whole process's, and the harness and the
+/// other tests allocate too. The harness calls the thread of a test by the test's name.
+pub(crate) fn alone(count: impl FnOnce()) {
+    let this = thread::current();
+    let Some(test) = this.name().filter(|name| *name != "main" && env::var_os(ALONE).is_none()) else {
+        return count();
+    };
+    let program = env::current_exe().expect("this program is a file");
+    let mut run = Command::new(program);
+    let run = run.args([test, "--exact", "--test-threads=1"]).env(ALONE, "1").output().expect("it starts");
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(
+        run.status.success() && said.contains("1 passed"),
+        "{said}{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
 }
 
 /// Bytes that are allocated now.

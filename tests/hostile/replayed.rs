@@ -10,7 +10,6 @@ use floe_netsim::{Event, Families, Handle, Link, Site};
 use floe_stun::{Class, Message};
 use floe_tests::scene::{Scene, Setup};
 
-use crate::heap;
 use crate::victim::{bystander, digest};
 
 /// What passed between the two: from, to, and the bytes.
@@ -52,7 +51,6 @@ fn sent_so_far(scene: &Scene) -> usize {
 
 #[test]
 fn what_an_agent_sent_thrown_back_at_it_changes_nothing() {
-    let _turn = heap::busy();
     let mut scene = connected([Role::Controlling, Role::Controlled]);
     let all = recorded(&scene);
     let (before, sent) = (digests(&scene), sent_so_far(&scene));
@@ -68,7 +66,6 @@ fn what_an_agent_sent_thrown_back_at_it_changes_nothing() {
 #[test]
 fn a_session_played_again_later_changes_nothing_that_matters() {
     // After 39.5 s the requests are new ones to whoever got them (RFC 8489 §6.3.1): they are answered, and that is all.
-    let _turn = heap::busy();
     let mut scene = connected([Role::Controlling, Role::Controlled]);
     scene.net.run_for(Duration::from_secs(60));
     let all = recorded(&scene);
@@ -88,7 +85,6 @@ fn a_session_played_again_later_changes_nothing_that_matters() {
 
 #[test]
 fn roles_that_were_settled_stay_settled_whatever_is_played_again() {
-    let _turn = heap::busy();
     for roles in [[Role::Controlling; 2], [Role::Controlled; 2]] {
         let mut scene = connected(roles);
         let all = recorded(&scene);
@@ -111,7 +107,6 @@ fn roles_that_were_settled_stay_settled_whatever_is_played_again() {
 #[test]
 fn checks_played_again_from_a_thousand_places_teach_32_of_them_and_move_nothing() {
     // "False peer-reflexive candidate" (§19.2) by replay: the integrity does not cover the source.
-    let _turn = heap::busy();
     let mut scene = connected([Role::Controlling, Role::Controlled]);
     let is_check =
         |bytes: &[u8]| Message::parse(bytes).is_ok_and(|message| message.class() == Class::Request);
@@ -141,7 +136,6 @@ fn checks_played_again_from_a_thousand_places_teach_32_of_them_and_move_nothing(
 #[test]
 fn answers_played_again_do_not_hide_that_the_line_is_cut() {
     // RFC 7675 §8.
-    let _turn = heap::busy();
     let mut scene = connected([Role::Controlling, Role::Controlled]);
     scene.net.run_for(Duration::from_secs(30));
     let answers = recorded(&scene);
@@ -162,7 +156,6 @@ fn answers_played_again_do_not_hide_that_the_line_is_cut() {
 #[test]
 fn agents_connect_although_everything_comes_twice_and_from_elsewhere_too() {
     // Whoever hears every packet and sends it on at once, from an address of its own and as it was.
-    let _turn = heap::busy();
     let site = || Site::public().families(Families::V4);
     for roles in [[Role::Controlling, Role::Controlled], [Role::Controlling; 2], [Role::Controlled; 2]] {
         let mut scene = Setup { roles, sites: [site(), site()], ..Setup::default() }.build();

@@ -21,27 +21,28 @@ fn credentials(n: u16) -> Credentials {
 
 #[test]
 fn a_peer_that_restarts_for_ever_costs_a_few_sessions_of_memory_and_no_packets() {
-    let _turn = heap::quiet();
-    let mut victim = Victim::counted(Role::Controlled, |_| {});
-    victim.know_peer();
-    victim.connect();
-    let before = heap::live();
-    let mut restarts = 0;
-    for n in 0..2_000 {
-        let parameters = RemoteParameters::new(credentials(n));
-        let _ = victim.agent.set_remote_parameters(&parameters, victim.now);
-        victim.collect();
-        let restarted = |event: &&Event| matches!(event, Event::Restarted(_));
-        restarts += victim.take_events().iter().filter(restarted).count();
-    }
-    assert_eq!(restarts, 2_000);
-    assert!(
-        victim.take().iter().all(|sent| sent.to == remote(1)),
-        "only consent, and that on the path there is"
-    );
-    assert_eq!(victim.path(), Some(remote(1)), "make before break");
-    let held = heap::live() - before;
-    assert!(held <= 32 * 1024, "{held} bytes");
+    heap::alone(|| {
+        let mut victim = Victim::alone(Role::Controlled, 1, |_| {});
+        victim.know_peer();
+        victim.connect();
+        let before = heap::live();
+        let mut restarts = 0;
+        for n in 0..2_000 {
+            let parameters = RemoteParameters::new(credentials(n));
+            let _ = victim.agent.set_remote_parameters(&parameters, victim.now);
+            victim.collect();
+            let restarted = |event: &&Event| matches!(event, Event::Restarted(_));
+            restarts += victim.take_events().iter().filter(restarted).count();
+        }
+        assert_eq!(restarts, 2_000);
+        assert!(
+            victim.take().iter().all(|sent| sent.to == remote(1)),
+            "only consent, and that on the path there is"
+        );
+        assert_eq!(victim.path(), Some(remote(1)), "make before break");
+        let held = heap::live() - before;
+        assert!(held <= 32 * 1024, "{held} bytes");
+    });
 }
 
 #[test]
@@ -59,22 +60,23 @@ fn data_goes_on_although_the_peer_restarts_for_ever() {
 
 #[test]
 fn candidates_for_credentials_that_never_come_are_held_to_a_limit_and_checked_never() {
-    let _turn = heap::quiet();
-    let mut victim = Victim::counted(Role::Controlled, |_| {});
-    victim.know_peer();
-    victim.connect();
-    let (before, mut held) = (heap::live(), 0);
-    for n in 0..5_000 {
-        let candidate = Candidate::host(bystander(n)).with_ufrag(&format!("never{n}")).expect("valid");
-        let added = victim.agent.add_remote_candidate(StreamId::FIRST, &candidate, victim.now);
-        held += usize::from(added == Ok(AddedCandidate::Held));
-        victim.collect();
-    }
-    assert!(held <= 108, "{held} candidates");
-    victim.run(60_000);
-    assert!(victim.take().iter().all(|sent| sent.to == remote(1)));
-    let bytes = heap::live() - before;
-    assert!(bytes <= 64 * 1024, "{bytes} bytes");
+    heap::alone(|| {
+        let mut victim = Victim::alone(Role::Controlled, 1, |_| {});
+        victim.know_peer();
+        victim.connect();
+        let (before, mut held) = (heap::live(), 0);
+        for n in 0..5_000 {
+            let candidate = Candidate::host(bystander(n)).with_ufrag(&format!("never{n}")).expect("valid");
+            let added = victim.agent.add_remote_candidate(StreamId::FIRST, &candidate, victim.now);
+            held += usize::from(added == Ok(AddedCandidate::Held));
+            victim.collect();
+        }
+        assert!(held <= 108, "{held} candidates");
+        victim.run(60_000);
+        assert!(victim.take().iter().all(|sent| sent.to == remote(1)));
+        let bytes = heap::live() - before;
+        assert!(bytes <= 64 * 1024, "{bytes} bytes");
+    });
 }
 
 #[test]
@@ -117,7 +119,6 @@ fn what_was_signed_for_the_session_before_counts_for_consent_on_it_alone() {
 
 #[test]
 fn a_session_from_before_a_restart_played_again_changes_nothing() {
-    let _turn = heap::busy();
     let site = || Site::public().families(Families::V4);
     let mut scene = Setup { sites: [site(), site()], ..Setup::default() }.connect();
     let before = recorded(&scene);

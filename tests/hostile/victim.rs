@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::sync::RwLockReadGuard;
 use std::time::Duration;
 
 use floe_ice::candidate::Foundation;
@@ -12,7 +11,6 @@ use floe_ice::{
 };
 use floe_stun::{Class, Key, Message, TransactionId};
 
-use crate::heap;
 use crate::wire::{self, Ask, Say, Seal};
 
 pub(crate) const PEER_UFRAG: &str = "peer";
@@ -58,7 +56,6 @@ pub(crate) struct Victim {
     asked: u64,
     bytes_in: usize,
     bytes_out: usize,
-    _turn: Option<RwLockReadGuard<'static, ()>>,
 }
 
 /// Our host candidate number `n`, and its socket.
@@ -105,27 +102,13 @@ impl Victim {
 
     /// One that does not know the peer yet.
     pub(crate) fn alone(role: Role, hosts: u8, set: impl FnOnce(&mut Config)) -> Self {
-        Self::made(role, hosts, set, Some(heap::busy()))
-    }
-
-    /// For a test that has the process for itself and counts memory.
-    pub(crate) fn counted(role: Role, set: impl FnOnce(&mut Config)) -> Self {
-        Self::made(role, 1, set, None)
-    }
-
-    fn made(
-        role: Role,
-        hosts: u8,
-        set: impl FnOnce(&mut Config),
-        turn: Option<RwLockReadGuard<'static, ()>>,
-    ) -> Self {
         let mut config = Config::new([1; 32]);
         config.role = role;
         set(&mut config);
         let agent = Agent::new(config, Time::ZERO).expect("a valid configuration");
         let (now, sent, events) = (Time::ZERO, Vec::new(), Vec::new());
         let (asked, bytes_in, bytes_out) = (0, 0, 0);
-        let mut victim = Self { agent, now, sent, events, asked, bytes_in, bytes_out, _turn: turn };
+        let mut victim = Self { agent, now, sent, events, asked, bytes_in, bytes_out };
         for n in 1..=hosts {
             let socket = SocketId(n.into());
             victim.agent.add_host(Component::default(), socket, local(n), victim.now).expect("new");

@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use floe_stun::{Class, MessageBuilder, Method, TransactionId};
+
 pub(crate) const USER: &str = "a-user";
 pub(crate) const PASSWORD: &str = "a-secret";
 
@@ -13,7 +15,10 @@ pub(crate) const PASSWORD: &str = "a-secret";
 const ATTEMPTS: usize = 5;
 
 /// The longest that it takes to start, with much to spare.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long an answer is waited for before it is asked again.
+const RESPONSE: Duration = Duration::from_millis(200);
 
 /// Dropping it kills the process and removes its files.
 pub(crate) struct Coturn {
@@ -51,8 +56,8 @@ impl Coturn {
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
         let mut server = Self { process, files, address };
         let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect(address).is_err() {
-            // The port was taken in the meantime.
+        while TcpStream::connect(address).is_err() || !answers_over_udp(address) {
+            // The port was taken in the meantime, perhaps for UDP alone: then it listens on TCP only.
             let ended = server.process.try_wait().ok()?.is_some();
             if ended || Instant::now() > deadline {
                 return None;
@@ -61,6 +66,21 @@ impl Coturn {
         }
         Some(server)
     }
+}
+
+/// Whether a Binding request is answered soon.
+fn answers_over_udp(server: SocketAddr) -> bool {
+    let mut request = [0; 20];
+    let id = TransactionId::new(*b"is it there?");
+    MessageBuilder::new(&mut request, Class::Request, Method::BINDING, id).finish().expect("it fits");
+    let ask = || {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        socket.connect(server)?;
+        socket.set_read_timeout(Some(RESPONSE))?;
+        socket.send(&request)?;
+        socket.recv(&mut [0; 1500])
+    };
+    ask().is_ok_and(|len| len >= request.len())
 }
 
 impl Drop for Coturn {
