@@ -7,7 +7,6 @@
 mod agents;
 mod driver;
 mod server;
-mod theirs;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::thread;

@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,11 @@ pub(crate) struct Coturn {
     process: Child,
     files: PathBuf,
     pub(crate) address: SocketAddr,
+    /// One at a time, so that none takes the port that another one is about to bind.
+    _turn: MutexGuard<'static, ()>,
 }
+
+static TURN: Mutex<()> = Mutex::new(());
 
 impl Coturn {
     /// A server on a port of the system's choice whose nonces last for a second.
@@ -34,6 +39,7 @@ impl Coturn {
     }
 
     fn try_start() -> Option<Self> {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let free = UdpSocket::bind("127.0.0.1:0").ok()?;
         let address = free.local_addr().ok()?;
         let files = std::env::temp_dir().join(format!("floe-coturn-{}", address.port()));
@@ -54,7 +60,7 @@ impl Coturn {
         command.arg("-u").arg(format!("{USER}:{PASSWORD}"));
         command.arg("-b").arg(files.join("db")).arg("--pidfile").arg(files.join("pid"));
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
-        let mut server = Self { process, files, address };
+        let mut server = Self { process, files, address, _turn };
         let deadline = Instant::now() + PATIENCE;
         while TcpStream::connect(address).is_err() || !answers_over_udp(address) {
             // The port was taken in the meantime, perhaps for UDP alone: then it listens on TCP only.
