@@ -67,8 +67,6 @@ struct World<'a> {
     link: Link,
     now: Time,
     components: u16,
-    /// Some side nominates immediately.
-    immediate: bool,
     /// In the end, what was not signalled yet is.
     completes: bool,
     /// Something happened after which the two need not agree: a socket failed, an address changed, consent ended, a driver slept.
@@ -102,9 +100,9 @@ impl<'a> World<'a> {
             }
         };
         let (sides, link) = ([side(0), side(1)], Link::new(flags & 0x10 != 0));
-        let (immediate, completes) = (flags & 0x0C != 0, setup & 0x04 == 0);
+        let completes = setup & 0x04 == 0;
         let (now, disturbed) = (Time::ZERO, false);
-        let mut world = Self { input, sides, link, now, components, immediate, completes, disturbed };
+        let mut world = Self { input, sides, link, now, components, completes, disturbed };
         for side in 0..2 {
             world.set_up(side, setup & 0x03);
         }
@@ -140,9 +138,7 @@ impl<'a> World<'a> {
                 self.now += by;
                 self.advance(Duration::ZERO);
             }
-            // An answer from elsewhere fails the check (RFC 8445 §7.2.5.2.1) of somebody whose peer knows that it worked. If it
-            // was one of many nominations at once, each side then ends on the best one that it knows of.
-            10..=14 => self.disturbed |= self.link.harm(&mut self.input) && self.immediate,
+            10..=14 => self.link.harm(&mut self.input),
             15 => self.link.set_conditions(&mut self.input),
             16 => {
                 self.link.rebind();

@@ -159,28 +159,24 @@ impl Link {
         self.server = input.choose(&[Server::Good, Server::Silent, Server::Refuses, Server::Lies]);
     }
 
-    /// Does something to one of the packets that are on their way. Whether it comes from elsewhere now.
-    pub(crate) fn harm(&mut self, input: &mut Input<'_>) -> bool {
+    /// Does something to one of the packets that are on their way.
+    pub(crate) fn harm(&mut self, input: &mut Input<'_>) {
         let (nth, how) = (usize::from(input.u8()), input.u8() % 8);
         let Some(&key) = nth.checked_rem(self.flying.len()).and_then(|nth| self.flying.keys().nth(nth))
         else {
-            return false;
+            return;
         };
-        let Some(mut packet) = self.flying.remove(&key) else { return false };
+        let Some(mut packet) = self.flying.remove(&key) else { return };
         let later = key.0 + Duration::from_millis(8 * u64::from(input.u8()));
         match how {
-            0 | 1 => return false,
+            0 | 1 => return,
             2 | 3 => self.put(later, packet.clone()),
-            4 => {
-                self.put(later, packet);
-                return false;
-            }
+            4 => return self.put(later, packet),
             5 => packet.from = SocketAddr::from(([203, 0, 113, input.u8() % 4], 7000)),
             6 => spoil(&mut packet.bytes, input),
             _ => packet.bytes.truncate(usize::from(input.u8())),
         }
         self.flying.insert(key, packet);
-        how == 5
     }
 }
 

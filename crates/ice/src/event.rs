@@ -102,6 +102,8 @@ pub enum SelectionReason {
     HigherPriority,
     /// The pair selected before is dead and this nominated one lives.
     PathLost,
+    /// The peer, which is controlling, nominated this pair too, and for 12 s checked this one and not the one selected before.
+    PeerMoved,
 }
 
 impl fmt::Display for SelectionReason {
@@ -110,6 +112,7 @@ impl fmt::Display for SelectionReason {
             Self::Nominated => "nominated",
             Self::HigherPriority => "nominated with a higher priority",
             Self::PathLost => "the previous path is lost",
+            Self::PeerMoved => "the peer moved to it",
         })
     }
 }

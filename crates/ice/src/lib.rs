@@ -122,6 +122,9 @@
 //! - The cap on pairs never discards a pair that is nominated, valid or In-Progress (RFC 8445 §6.1.2.5 knows no exception).
 //! - After a nomination, *valid* pairs stay on the checklist (RFC 8445 §8.1.2 removes all): peers that nominate several pairs may
 //!   choose another one, and when the selected path dies the best of them is nominated instead of giving up.
+//! - Of several pairs that the peer nominates the best is selected (RFC 8445 §8.1.1), until the peer checks another of them and for
+//!   12 s not that one: then it is followed to the pair it uses. It may have moved, or may never have had the answer to its
+//!   nomination.
 //! - The address of a valid pair's local candidate may be one of another base; data still leaves from the base whose check
 //!   succeeded, because that path was tested (RFC 8445 §7.2.5.3.2 would take the other base).
 //! - An agent whose peer has its own ufrag talks to itself; its roles do not conflict.

@@ -1,5 +1,7 @@
 //! Forming, pruning and capping (RFC 8445 §6.1.2.2–§6.1.2.5) and adding to a running checklist (RFC 8838 §12).
 
+use floe_stun::Time;
+
 use crate::ids::{Component, LocalId, PairId, RemoteId, StreamId};
 use crate::locals::BaseId;
 use crate::stats::PairState;
@@ -58,6 +60,7 @@ impl Checklists {
             nominate_when_valid: false,
             barred: false,
             nominated: false,
+            heard: Time::ZERO,
             repeats: 0,
             check: None,
             valid: None,

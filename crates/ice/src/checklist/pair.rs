@@ -47,6 +47,8 @@ pub(crate) struct Pair {
     pub(crate) barred: bool,
     /// Its nomination succeeded.
     pub(crate) nominated: bool,
+    /// When the peer last checked it.
+    pub(crate) heard: Time,
     /// How often its check was repeated because of an error response, since the last success.
     pub(crate) repeats: u8,
     /// The check on its way.

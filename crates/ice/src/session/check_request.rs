@@ -200,6 +200,7 @@ impl Session {
         }
         let Some(id) = pair else { return learned };
         if let Some(pair) = self.checklists.get_mut(id) {
+            pair.heard = now;
             let stats = pair.stats_mut();
             stats.requests_received = stats.requests_received.saturating_add(1);
             stats.responses_sent = stats.responses_sent.saturating_add(1);
@@ -215,7 +216,8 @@ impl Session {
         if nominates {
             self.note_nomination(id, now, fx);
         }
-        concerns_us || learned
+        let follows = self.follow_peer(component, id, now, fx);
+        concerns_us || learned || follows
     }
 
     /// §7.3.1.4, by the state of the pair.

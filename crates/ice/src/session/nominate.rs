@@ -158,6 +158,11 @@ impl Session {
 
     /// §8.1.1: the nominated pair, and of several the one with the highest priority (RFC 5245 peers).
     pub(super) fn select(&mut self, component: Component, fx: &mut Effects) {
+        self.select_as(component, SelectionReason::HigherPriority, fx);
+    }
+
+    /// `reason` is why one pair takes the place of another that lives.
+    fn select_as(&mut self, component: Component, reason: SelectionReason, fx: &mut Effects) {
         let best = self
             .checklists
             .valid(component.stream)
@@ -175,13 +180,53 @@ impl Session {
         let reason = match state.selected {
             None if state.was_selected => SelectionReason::PathLost,
             None => SelectionReason::Nominated,
-            Some(_) => SelectionReason::HigherPriority,
+            Some(_) => reason,
         };
         state.selected = Some(pair);
         state.was_selected = true;
         state.consent_lost = false;
         fx.event(Event::SelectedPairChanged { component, pair, reason });
         self.finish_component(component);
+    }
+
+    /// The peer checks `pair`. If it nominated it, and leaves the selected one alone, then that is the pair it uses: it moved to a
+    /// worse one, or never learned that the better one had been nominated. Both sides end on the same pair.
+    /// True if something came of it.
+    pub(super) fn follow_peer(
+        &mut self,
+        component: Component,
+        pair: PairId,
+        now: Time,
+        fx: &mut Effects,
+    ) -> bool {
+        let Some(selected) = self.component(component).and_then(|c| c.selected) else { return false };
+        if selected == pair || self.role.is_controlling() {
+            return false;
+        }
+        let is_left = |p: &Pair| now.saturating_since(p.heard) >= LEFT_ALONE;
+        let Some(used) = self.checklists.get(pair).filter(|p| !p.barred) else { return false };
+        let was_nominated = used.nominated || used.nominate_when_valid;
+        if !was_nominated || !self.checklists.get(selected).is_some_and(is_left) {
+            return false;
+        }
+        if !used.nominated || !self.has_consent(pair, now) {
+            if !used.queued && used.check.is_none() {
+                self.prove_again(pair);
+            }
+            return true;
+        }
+        // It takes another nomination to come back to them, or the loss of the new one.
+        let left: Vec<PairId> = (self.checklists.valid(component.stream))
+            .filter(|(_, p)| p.component == component && p.nominated && is_left(p))
+            .map(|(id, _)| id)
+            .collect();
+        for id in left {
+            if let Some(pair) = self.checklists.get_mut(id) {
+                (pair.nominated, pair.nominate_when_valid) = (false, true);
+            }
+        }
+        self.select_as(component, SelectionReason::PeerMoved, fx);
+        true
     }
 
     /// §8.1.2: pairs of the component whose check has not begun are removed; checks on their way are cancelled, which does
@@ -237,6 +282,9 @@ impl Session {
         components.filter_map(|c| self.next_nomination_of(c, now)).map(|(at, _)| at).min()
     }
 }
+
+/// A peer that keeps its consent to a pair fresh checks it at least twice in this time (RFC 7675 §5.1: six seconds at most).
+const LEFT_ALONE: Duration = Duration::from_secs(12);
 
 /// A host candidate with the highest local preference (RFC 8445 §5.1.2.1), component 1.
 const HIGHEST_HOST_PRIORITY: u32 = crate::candidate::candidate_priority(

@@ -111,6 +111,9 @@ impl Session {
         let (id, was_learned) = self.remotes.signal(component, candidate);
         if was_learned {
             self.update_pairs_of(id);
+            // Of several nominated pairs another one may be the best now. Both sides know the same priorities when all is
+            // signalled, and so end on the same pair.
+            self.select(component, fx);
         }
         self.pair_remote(id, fx);
         Ok(if was_learned { AddedCandidate::Known(id) } else { AddedCandidate::Added(id) })

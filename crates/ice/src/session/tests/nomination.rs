@@ -354,6 +354,24 @@ fn of_several_nominated_pairs_the_best_is_selected() {
 }
 
 #[test]
+fn when_a_learned_candidate_is_signalled_the_best_of_the_nominated_pairs_may_be_another() {
+    // Each side knows a candidate by the priority of its checks or by that which was signalled: only with all signalled do both
+    // rank the pairs alike (§8.1.1, for peers that nominate several).
+    let mut script = Script::controlled(1);
+    for (n, priority) in [(1, 900), (2, 800)] {
+        script.ask(|a| (a.from, a.nominate, a.priority) = (remote(n), true, Some(priority)));
+        script.answering_to(400 * u64::from(n));
+    }
+    assert_eq!(script.selected(), Some((local(1), remote(1))));
+    script.signal(&host(1).with_priority(700));
+    assert_eq!(script.selected(), Some((local(1), remote(2))));
+    script.signal(&host(2).with_priority(600));
+    assert_eq!(script.selected(), Some((local(1), remote(1))));
+    script.answering_to(3_000);
+    assert_eq!((script.selected(), selections(&script).len()), (Some((local(1), remote(1))), 3));
+}
+
+#[test]
 fn a_nomination_removes_the_other_pairs_of_its_component() {
     // §8.1.2: one is being checked, one is frozen or waiting, one is in the triggered-check queue.
     let mut script = Script::with(Role::Controlled, 1, |c| c.consent = false);
@@ -391,6 +409,73 @@ fn a_nominated_pair_that_was_given_up_for_a_better_one_takes_over_when_that_is_l
     script.agent.socket_failed(socket, script.now);
     script.answering_to(5_500);
     assert_eq!(script.selected(), Some((local(2), remote(1))));
+}
+
+/// Two pairs are nominated, the first is selected, and for so long the peer checks only the second one.
+fn with_a_peer_that_leaves_the_selected_pair(role: Role, seconds: u64) -> Script {
+    let mut script = Script::with(role, 2, |_| {});
+    script.signal(&host(1));
+    for n in [1, 2] {
+        script.ask(|a| (a.to, a.nominate) = (local(n), true));
+    }
+    script.answering_to(1_000);
+    assert_eq!(script.selected(), Some((local(1), remote(1))), "{role:?}");
+    for second in 2..=seconds {
+        script.answering_to(1_000 * second);
+        script.ask(|a| a.to = local(2));
+    }
+    script
+}
+
+#[test]
+fn a_peer_that_uses_another_pair_that_it_nominated_is_followed_and_not_before_12_s() {
+    let script = with_a_peer_that_leaves_the_selected_pair(Role::Controlled, 11);
+    assert_eq!(script.selected(), Some((local(1), remote(1))));
+    let mut script = with_a_peer_that_leaves_the_selected_pair(Role::Controlled, 13);
+    assert_eq!(script.selected(), Some((local(2), remote(1))));
+    let changes = selections(&script).len();
+    // Checks on the first pair alone do not bring it back: a nomination does.
+    script.ask(|_| {});
+    script.answering_to(14_000);
+    assert_eq!(selections(&script).len(), changes);
+    script.ask(|a| a.nominate = true);
+    script.answering_to(15_000);
+    assert_eq!(script.selected(), Some((local(1), remote(1))));
+    let reasons: Vec<_> = selections(&script).iter().map(|s| s.1).collect();
+    assert_eq!(reasons[changes - 1..], [SelectionReason::PeerMoved, SelectionReason::HigherPriority]);
+}
+
+#[test]
+fn only_the_controlled_side_follows() {
+    let script = with_a_peer_that_leaves_the_selected_pair(Role::Controlling, 60);
+    assert_eq!(script.selected(), Some((local(1), remote(1))));
+}
+
+#[test]
+fn a_peer_that_checks_both_pairs_is_not_followed() {
+    let mut script = with_a_peer_that_leaves_the_selected_pair(Role::Controlled, 2);
+    for second in 3..60 {
+        script.answering_to(1_000 * second);
+        script.ask(|a| a.to = local(2));
+        if second % 6 == 0 {
+            script.ask(|_| {});
+        }
+    }
+    assert_eq!(script.selected(), Some((local(1), remote(1))));
+}
+
+#[test]
+fn nobody_is_followed_to_a_pair_that_was_not_nominated() {
+    let mut script = Script::controlled(2);
+    script.signal(&host(1));
+    script.answering_to(500);
+    script.ask(|a| a.nominate = true);
+    script.answering_to(1_000);
+    for second in 2..60 {
+        script.answering_to(1_000 * second);
+        script.ask(|a| a.to = local(2));
+    }
+    assert_eq!(script.selected(), Some((local(1), remote(1))));
 }
 
 #[test]
