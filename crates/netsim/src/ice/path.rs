@@ -7,8 +7,7 @@ use super::IcePeer;
 use crate::oracle::{Kind, PathKind};
 
 impl IcePeer {
-    /// The kind of the selected pair of a component. `None` if there is no pair, or if it has a relayed candidate, of which the
-    /// oracle knows nothing.
+    /// The kind of the selected pair of a component. `None` if there is no pair.
     #[must_use]
     pub fn selected_path(&self, component: Component) -> Option<PathKind> {
         let pair = self.agent().selected_pair(component)?;
@@ -22,6 +21,7 @@ fn kind_of(kind: CandidateKind) -> Option<Kind> {
         CandidateKind::Host => Some(Kind::Host),
         CandidateKind::ServerReflexive => Some(Kind::ServerReflexive),
         CandidateKind::PeerReflexive => Some(Kind::PeerReflexive),
+        CandidateKind::Relayed => Some(Kind::Relayed),
         _ => None,
     }
 }

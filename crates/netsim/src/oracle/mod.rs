@@ -1,4 +1,4 @@
-//! Says from the topology alone whether two hosts can reach each other directly.
+//! Says from the topology alone whether two hosts can reach each other directly, or through the relays that they have.
 //!
 //! The oracle sends nothing. It works out which external addresses the NATs between two hosts give them, what each
 //! host can learn of the other's, and which packets every filter lets through once both sides have tried everything
@@ -19,6 +19,7 @@ mod search;
 mod term;
 mod walk;
 
+use search::From;
 use walk::Luck;
 
 /// Whether two hosts can reach each other directly.
@@ -157,7 +158,8 @@ impl PathKind {
     /// ```
     #[must_use]
     pub fn is_like(self, other: Self) -> bool {
-        let like = |a: Kind, b: Kind| (a == Kind::Host) == (b == Kind::Host);
+        let of = |kind| if kind == Kind::ServerReflexive { Kind::PeerReflexive } else { kind };
+        let like = |a, b| of(a) == of(b);
         self.ipv4 == other.ipv4 && like(self.local, other.local) && like(self.remote, other.remote)
     }
 
@@ -174,7 +176,11 @@ impl PathKind {
     /// ```
     #[must_use]
     pub fn rank(self) -> (u8, u8, bool) {
-        let preference = |kind| if kind == Kind::Host { 126 } else { 110 };
+        let preference = |kind| match kind {
+            Kind::Host => 126,
+            Kind::ServerReflexive | Kind::PeerReflexive => 110,
+            Kind::Relayed => 0,
+        };
         let [local, remote] = [self.local, self.remote].map(preference);
         (local.min(remote), local.max(remote), !self.ipv4)
     }
@@ -187,7 +193,7 @@ impl fmt::Display for PathKind {
     }
 }
 
-/// A type of candidate, RFC 8445 §5.1.1. The oracle knows no relays.
+/// A type of candidate, RFC 8445 §5.1.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Kind {
@@ -197,6 +203,8 @@ pub enum Kind {
     ServerReflexive,
     /// An address that only the other side saw.
     PeerReflexive,
+    /// An address of a TURN server.
+    Relayed,
 }
 
 impl fmt::Display for Kind {
@@ -205,6 +213,7 @@ impl fmt::Display for Kind {
             Self::Host => "host",
             Self::ServerReflexive => "srflx",
             Self::PeerReflexive => "prflx",
+            Self::Relayed => "relay",
         })
     }
 }
@@ -246,9 +255,38 @@ impl Network {
     /// count, the present state of NATs and firewalls does not. [`Verdict::No`] if one is not of this network.
     #[must_use]
     pub fn direct_path(&self, a: HostId, b: HostId) -> Verdict {
+        self.path(a, b, [None; 2])
+    }
+
+    /// As [`Network::direct_path`], and through relays: one of each of the two on its TURN server, if it has one
+    /// (RFC 8656). A relay has an address of each family that its server has, and its client asks for a permission with every
+    /// candidate of the other side.
+    ///
+    /// ```
+    /// use floe_netsim::{NatType, Network, Site};
+    ///
+    /// let mut net = Network::new(1);
+    /// net.add_stun_server("stun", &Site::public())?;
+    /// let turn = net.add_peer("turn", &Site::public())?;
+    /// let [a, b] = ["a", "b"].map(|name| net.add_peer(name, &Site::behind(NatType::SYMMETRIC)));
+    /// let (a, b) = (a?, b?);
+    /// assert!(net.direct_path(a.host, b.host).is_no());
+    /// let verdict = net.path(a.host, b.host, [Some(turn.host), None]);
+    /// assert_eq!(verdict.to_string(), "yes: relay-prflx over IPv4");
+    /// # Ok::<(), floe_netsim::TopologyError>(())
+    /// ```
+    #[must_use]
+    pub fn path(&self, a: HostId, b: HostId, relays: [Option<HostId>; 2]) -> Verdict {
         let topology = self.topology();
-        let [sober, addresses, ports] =
-            [Luck::None, Luck::Addresses, Luck::Ports].map(|luck| search::paths(topology, a, b, luck));
+        let relays = [(a, relays[0]), (b, relays[1])]
+            .map(|(host, server)| server.filter(|&server| search::reaches(topology, host, server)));
+        let ends = [(a, relays[0]), (b, relays[1])]
+            .map(|(host, relay)| [Some(From::Host(host)), relay.map(From::Relay)].into_iter().flatten());
+        let [sober, addresses, ports] = [Luck::None, Luck::Addresses, Luck::Ports].map(|luck| {
+            let [ours, theirs] = ends.clone();
+            let pairs = ours.flat_map(|one| theirs.clone().map(move |other| [one, other]));
+            pairs.flat_map(|ends| search::paths(topology, ends, luck)).collect::<Vec<_>>()
+        });
         let (clean, doubtful): (Vec<_>, Vec<_>) = sober.into_iter().partition(|path| path.doubts.is_empty());
         let paths = kinds(&clean);
         // More luck is a doubt only where nothing goes with less.

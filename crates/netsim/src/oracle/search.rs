@@ -19,11 +19,20 @@ pub(super) struct Path {
     pub(super) doubts: Vec<Doubt>,
 }
 
+/// From where a side sends: by itself, or through its relay on a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum From {
+    Host(HostId),
+    Relay(HostId),
+}
+
 /// One of the two sides.
 #[derive(Debug, Default)]
 struct Side {
     bases: Vec<TermId>,
     reflexive: Vec<TermId>,
+    /// The bases are those of a relay.
+    relayed: bool,
     /// What it may send, from where, to where.
     pairs: Vec<(TermId, TermId)>,
 }
@@ -32,7 +41,7 @@ impl Side {
     /// What kind of candidate of this side an address is.
     fn kind_of(&self, term: TermId) -> Kind {
         if self.bases.contains(&term) {
-            Kind::Host
+            if self.relayed { Kind::Relayed } else { Kind::Host }
         } else if self.reflexive.contains(&term) {
             Kind::ServerReflexive
         } else {
@@ -41,10 +50,16 @@ impl Side {
     }
 }
 
-/// The paths between two hosts, with some luck.
-pub(super) fn paths(topology: &Topology, a: HostId, b: HostId, luck: Luck) -> Vec<Path> {
+/// Whether a host surely reaches a server, over some family.
+pub(super) fn reaches(topology: &Topology, host: HostId, server: HostId) -> bool {
+    let paths = paths(topology, [From::Host(host), From::Host(server)], Luck::None);
+    paths.iter().any(|path| path.doubts.is_empty())
+}
+
+/// The paths between two ends, with some luck.
+pub(super) fn paths(topology: &Topology, ends: [From; 2], luck: Luck) -> Vec<Path> {
     let mut world = World::new(topology, luck);
-    let mut sides = [gather(&mut world, a), gather(&mut world, b)];
+    let mut sides = [0, 1].map(|side| gather(&mut world, ends[side], side));
     for (own, other) in [(0, 1), (1, 0)] {
         let remotes: Vec<_> = sides[other].bases.iter().chain(&sides[other].reflexive).copied().collect();
         let pairs = sides[own].bases.iter().flat_map(|&base| remotes.iter().map(move |&to| (base, to)));
@@ -58,6 +73,9 @@ pub(super) fn paths(topology: &Topology, a: HostId, b: HostId, luck: Luck) -> Ve
         for (own, other) in [(0, 1), (1, 0)] {
             for (from, to) in sides[own].pairs.clone() {
                 let Some(arrival) = world.send(from, to) else { continue };
+                if sides[other].relayed && !is_permitted(&world, &sides[own], arrival.source) {
+                    continue;
+                }
                 if !sides[other].bases.contains(&arrival.base) || arrival.base == from {
                     continue;
                 }
@@ -78,10 +96,29 @@ pub(super) fn paths(topology: &Topology, a: HostId, b: HostId, luck: Luck) -> Ve
     paths
 }
 
-/// Bases on all interfaces, and what the STUN servers see of them.
-fn gather(world: &mut World<'_>, host: HostId) -> Side {
+/// RFC 8656 §9: a relay lets in what comes from an IP address that its client has a permission for, which it asks for with
+/// every candidate of the other side that was signalled.
+fn is_permitted(world: &World<'_>, sender: &Side, source: TermId) -> bool {
+    let source = world.symbol(source);
+    sender.bases.iter().chain(&sender.reflexive).any(|&candidate| world.symbol(candidate) == source)
+}
+
+/// Bases on all interfaces, and what the STUN servers see of them; or the sockets of a relay.
+fn gather(world: &mut World<'_>, from: From, number: usize) -> Side {
     let mut side = Side::default();
     let topology = world.topology;
+    let host = match from {
+        From::Host(host) => host,
+        From::Relay(server) => {
+            for interface in topology.interfaces_of(server) {
+                for &ip in interface.addresses {
+                    side.bases.push(world.relay(interface.id, ip, number));
+                }
+            }
+            side.relayed = true;
+            return side;
+        }
+    };
     for interface in topology.interfaces_of(host) {
         for &ip in interface.addresses {
             side.bases.push(world.base(interface.id, ip));

@@ -11,8 +11,8 @@ pub(super) struct TermId(usize);
 /// Where a transport address comes from. Equal terms are equal addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Term {
-    /// A socket on an address of an interface.
-    Base { interface: InterfaceId, ip: IpAddr },
+    /// A socket on an address of an interface: the only one that counts, or that of a relay.
+    Base { interface: InterfaceId, ip: IpAddr, relay: Option<usize> },
     /// What a NAT makes of another one.
     Mapped { nat: RouterId, internal: TermId, remote: Part, ip: IpAddr },
 }

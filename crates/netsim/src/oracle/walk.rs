@@ -86,7 +86,12 @@ impl<'a> World<'a> {
     }
 
     pub(super) fn base(&mut self, interface: InterfaceId, ip: IpAddr) -> TermId {
-        self.terms.intern(Term::Base { interface, ip })
+        self.terms.intern(Term::Base { interface, ip, relay: None })
+    }
+
+    /// The socket of a side's relay.
+    pub(super) fn relay(&mut self, interface: InterfaceId, ip: IpAddr, side: usize) -> TermId {
+        self.terms.intern(Term::Base { interface, ip, relay: Some(side) })
     }
 
     /// Sends from a base, and says where that leads to.
@@ -267,7 +272,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn symbol(&self, of: TermId) -> IpSymbol {
+    pub(super) fn symbol(&self, of: TermId) -> IpSymbol {
         self.terms.symbol(of, &|nat| self.pool(nat))
     }
 
