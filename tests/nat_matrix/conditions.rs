@@ -95,7 +95,10 @@ impl Conditions {
     pub(crate) fn nomination(&self) -> Nomination {
         match self.weather {
             Weather::Clear | Weather::Lossy => Nomination::default(),
-            Weather::LossyAndPatient => Nomination::Regular { settle: 2 * AFTER_LOSSES * self.max_rto() },
+            Weather::LossyAndPatient => {
+                let settle = 2 * AFTER_LOSSES * self.max_rto();
+                Nomination::Regular { settle, settle_relayed: settle }
+            }
         }
     }
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use floe_ice::{Component, Config, ConnectionState, Time};
+use floe_ice::{Component, Config, ConnectionState, RelayServer, ServerAddress, Time};
 use floe_netsim::ice::IcePeer;
-use floe_netsim::{Families, Handle, Link, Network, Peer, Site, Verdict};
+use floe_netsim::{Families, Handle, HostId, Link, Network, Peer, Site, TurnServer, Verdict};
+use floe_turn::server::{Config as TurnConfig, Credentials};
 
 use crate::bounds::Bounds;
 use crate::conditions::{Conditions, LOSSES_IN_A_ROW, Weather};
@@ -29,6 +30,8 @@ pub(crate) struct Ending {
 pub(crate) struct Run {
     net: Network,
     peers: [Handle<IcePeer>; 2],
+    /// The TURN server of each side that has a relay.
+    relays: [Option<HostId>; 2],
     conditions: Conditions,
 }
 
@@ -42,6 +45,7 @@ impl Run {
             .expect("the Internet is there");
         let server = net.add_stun_server("stun", &Site::public()).expect("a place for it");
         let servers = net.server_addresses(server);
+        let turn = scenario.relays.contains(&true).then(|| add_turn_server(&mut net));
         let places = places(&mut net, scenario, &conditions);
         let peers = [0, 1].map(|side: usize| {
             let [up, down] = links(&conditions, side);
@@ -52,6 +56,10 @@ impl Run {
             config.max_rto = conditions.max_rto();
             config.gather.servers.clone_from(&servers);
             config.gather.server_deadline = PATIENCE;
+            if let Some(turn) = turn.filter(|_| scenario.relays[side]) {
+                let addresses = net[turn].addresses().iter().map(|&a| ServerAddress::Address(a));
+                config.gather.relays = addresses.map(|a| RelayServer::new(a, USER, PASSWORD)).collect();
+            }
             let peer = IcePeer::new(config, net.now()).expect("a sound configuration");
             let peer = net.add_endpoint(places[side].host, peer).expect("the host is there");
             net.with(peer, |peer, _| peer.set_signalling(conditions.signalling));
@@ -60,12 +68,14 @@ impl Run {
         for (from, to, delay) in [(0, 1, conditions.signal_delay[0]), (1, 0, conditions.signal_delay[1])] {
             net.set_signal_delay_between(peers[from], peers[to], delay);
         }
-        Self { net, peers, conditions }
+        let host = turn.and_then(|turn| net.host_of(turn));
+        let relays = scenario.relays.map(|has| host.filter(|_| has));
+        Self { net, peers, relays, conditions }
     }
 
     pub(crate) fn verdict(&self) -> Verdict {
         let [a, b] = self.peers.map(|peer| self.net.host_of(peer).expect("a peer has a host"));
-        self.net.direct_path(a, b)
+        self.net.path(a, b, self.relays)
     }
 
     /// Plays it to its end; what is not as it should be.
@@ -77,7 +87,7 @@ impl Run {
 
     fn play(&mut self) -> Result<Ending, String> {
         let verdict = self.verdict();
-        let bounds = Bounds::of(&self.conditions);
+        let bounds = Bounds::of(&self.conditions, self.relays.iter().any(Option::is_some));
         let [a, b] = self.peers;
         self.net.connect_ice(a, b);
         let over = |net: &Network| {
@@ -203,6 +213,16 @@ fn places(net: &mut Network, scenario: &Scenario, conditions: &Conditions) -> [P
         Shared::Internet | Shared::Provider => add(1, "bob"),
     };
     [a, b]
+}
+
+const USER: &str = "alice";
+const PASSWORD: &str = "secret";
+
+fn add_turn_server(net: &mut Network) -> Handle<TurnServer> {
+    let mut accounts = Credentials::new("example.org").expect("a realm");
+    accounts.add_user(USER, PASSWORD).expect("a user");
+    let config = TurnConfig::new(net.derive_seed(), accounts);
+    net.add_turn_server("turn", &Site::public(), config).expect("a place for it")
 }
 
 /// A side's access, up and down.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use floe_netsim::{Dependence, Firewall, Hairpinning, NatConfig, PortAllocation, RouterConfig};
 
-use crate::shape::{SHAPES, Shape, Shared, Stack};
+use crate::shape::{NO_COMMON_FAMILY, SHAPES, Shape, Shared, Stack};
 
 /// A class of NAT, RFC 4787 §4.1 and §5; of a firewall for IPv6 the filtering alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +49,24 @@ pub(crate) struct Scenario {
     pub(crate) ports: [PortAllocation; 2],
     /// What the NATs that both sides are behind do. `None` where there are none: there the seed chooses, for all NATs.
     pub(crate) hairpinning: Option<Hairpinning>,
+    /// Which sides have a relay on a TURN server that is in the open Internet.
+    pub(crate) relays: [bool; 2],
 }
 
 const HAIRPINNING: [Hairpinning; 3] =
     [Hairpinning::Unsupported, Hairpinning::ExternalSource, Hairpinning::InternalSource];
 
-/// All scenarios, each once.
-pub(crate) fn all() -> Vec<Scenario> {
+/// All scenarios without relays, each once.
+pub(crate) fn direct() -> Vec<Scenario> {
     SHAPES.into_iter().flat_map(of_shape).collect()
+}
+
+/// All of them, and those in which nothing else connects, with a relay of one side, of the other, and of both.
+pub(crate) fn relayed() -> Vec<Scenario> {
+    let with = |scenario: Scenario| {
+        [[true, false], [false, true], [true, true]].map(|relays| Scenario { relays, ..scenario })
+    };
+    direct().into_iter().chain(of_shape(NO_COMMON_FAMILY)).flat_map(with).collect()
 }
 
 /// All scenarios of a shape: every combination of what it has.
@@ -67,7 +77,14 @@ fn of_shape(shape: Shape) -> Vec<Scenario> {
             for outer in outer_classes(shape) {
                 for ports in ports(shape) {
                     for hairpinning in hairpinning(shape) {
-                        all.push(Scenario { shape, own: [a, b], outer, ports, hairpinning });
+                        all.push(Scenario {
+                            shape,
+                            own: [a, b],
+                            outer,
+                            ports,
+                            hairpinning,
+                            relays: [false; 2],
+                        });
                     }
                 }
             }
@@ -151,7 +168,7 @@ impl Scenario {
 }
 
 /// What `FLOE_SCENARIO` takes: the shape, the classes of both sides' own and of the outer routers as far as there are any, the
-/// ports, and what common NATs do.
+/// ports, what common NATs do, and who has relays.
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.shape.name)?;
@@ -172,11 +189,17 @@ impl fmt::Display for Scenario {
         if a != b {
             write!(f, "-{b}")?;
         }
-        match self.hairpinning {
-            None => Ok(()),
-            Some(Hairpinning::Unsupported) => f.write_str(":no-hairpin"),
-            Some(Hairpinning::ExternalSource) => f.write_str(":hairpin"),
-            Some(_) => f.write_str(":hairpin-internal"),
-        }
+        f.write_str(match self.hairpinning {
+            None => "",
+            Some(Hairpinning::Unsupported) => ":no-hairpin",
+            Some(Hairpinning::ExternalSource) => ":hairpin",
+            Some(_) => ":hairpin-internal",
+        })?;
+        f.write_str(match self.relays {
+            [false, false] => "",
+            [true, false] => ":relay-of-alice",
+            [false, true] => ":relay-of-bob",
+            [true, true] => ":two-relays",
+        })
     }
 }

@@ -70,6 +70,9 @@ pub(crate) const SHAPES: [Shape; 26] = [
     shape("v6-same-outer", [2, 2], Shared::Provider, V6),
 ];
 
+/// An arrangement in which only a relay can connect the two.
+pub(crate) const NO_COMMON_FAMILY: Shape = shape("v4-v6", [1, 1], Shared::Internet, [Stack::V4, Stack::V6]);
+
 impl Shape {
     /// Whether a side has a router of its own next to it, whose class is the side's.
     pub(crate) fn has_own(self, side: usize) -> bool {

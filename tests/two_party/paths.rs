@@ -28,7 +28,8 @@ fn internet() -> Network {
 fn agent(net: &mut Network, host: HostId, role: Role) -> Handle<IcePeer> {
     let mut config = Config::new(net.derive_seed());
     config.role = role;
-    config.nomination = Nomination::Regular { settle: Duration::from_secs(1) };
+    config.nomination =
+        Nomination::Regular { settle: Duration::from_secs(1), settle_relayed: Duration::from_secs(1) };
     config.gather.servers = vec!["stun:203.0.113.1".parse().expect("the first address of the Internet")];
     let ice = IcePeer::new(config, net.now()).expect("a sound configuration");
     net.add_endpoint(host, ice).expect("the host is there")

@@ -33,10 +33,14 @@ pub const MAX_SERVERS: usize = 64;
 #[non_exhaustive]
 pub enum Nomination {
     /// Regular nomination: check without USE-CANDIDATE, then repeat the check of the best valid pair with it, at once
-    /// if nothing better can come, and otherwise `settle` after the first valid pair of the component.
+    /// if nothing better can come, and otherwise some time after the first valid pair of the component. Data may be sent
+    /// meanwhile.
     Regular {
         /// How long a better pair is waited for: 250 ms by default.
         settle: Duration,
+        /// How long if the best pair so far has a relayed candidate, and `settle` is shorter: 2 s by default. A check that finds
+        /// a NAT closed is sent again after half a second or more (RFC 8445 §14.3), when a relay has long worked.
+        settle_relayed: Duration,
     },
     /// USE-CANDIDATE on every check: the first pair that works is selected, better ones replace it. One round trip
     /// faster and known from RFC 5245; for networks and peers one controls.
@@ -45,7 +49,7 @@ pub enum Nomination {
 
 impl Default for Nomination {
     fn default() -> Self {
-        Self::Regular { settle: Duration::from_millis(250) }
+        Self::Regular { settle: Duration::from_millis(250), settle_relayed: Duration::from_secs(2) }
     }
 }
 

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use floe_stun::Time;
 
+use crate::candidate::CandidateKind;
 use crate::checklist::{ChecklistState, Pair};
 use crate::config::Nomination;
 use crate::effects::Effects;
@@ -32,13 +33,24 @@ impl Session {
         }
     }
 
-    /// How long a better pair is waited for. With immediate nomination every check nominates; what is left are pairs that
-    /// became valid by a check without USE-CANDIDATE, sent before a change of role.
-    fn settle_window(&self) -> Duration {
+    /// How long a better pair than `best` is waited for. With immediate nomination every check nominates; what is left are pairs
+    /// that became valid by a check without USE-CANDIDATE, sent before a change of role.
+    fn settle_window(&self, best: PairId) -> Duration {
         match self.config.nomination {
-            Nomination::Regular { settle } => settle,
+            Nomination::Regular { settle, settle_relayed } if self.is_relayed(best) => {
+                settle.max(settle_relayed)
+            }
+            Nomination::Regular { settle, .. } => settle,
             Nomination::Immediate => Duration::ZERO,
         }
+    }
+
+    /// Whether a pair has a candidate of a TURN server.
+    fn is_relayed(&self, pair: PairId) -> bool {
+        let Some(pair) = self.checklists.get(pair) else { return false };
+        let local = self.locals.get(pair.local).map(|l| l.candidate.kind());
+        let remote = self.remotes.get(pair.remote).map(|r| r.candidate.kind());
+        [local, remote].contains(&Some(CandidateKind::Relayed))
     }
 
     /// The components of a stream, without allocating.
@@ -60,7 +72,7 @@ impl Session {
         let since = state.first_valid?;
         let best = self.best_valid(component)?;
         let at = if self.better_may_come(component, best) {
-            since.saturating_add(self.settle_window())
+            since.saturating_add(self.settle_window(best))
         } else {
             now
         };

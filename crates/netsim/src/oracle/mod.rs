@@ -165,7 +165,8 @@ impl PathKind {
 
     /// How good it is: the greater, the better. That is the order of the priorities of pairs (RFC 8445 §6.1.2.3) of
     /// candidates with the recommended type preferences (§5.1.2.2), the two reflexive ones taken for one; and IPv6 before
-    /// IPv4 where the types are the same (RFC 8421 §4).
+    /// IPv4 where the types are the same (RFC 8421 §4). Every direct path comes before any with a relay; of those the
+    /// preferences of the relays' addresses decide, which no type tells, and they rank alike.
     ///
     /// ```
     /// use floe_netsim::{Kind, PathKind};
@@ -176,11 +177,10 @@ impl PathKind {
     /// ```
     #[must_use]
     pub fn rank(self) -> (u8, u8, bool) {
-        let preference = |kind| match kind {
-            Kind::Host => 126,
-            Kind::ServerReflexive | Kind::PeerReflexive => 110,
-            Kind::Relayed => 0,
-        };
+        let preference = |kind| if kind == Kind::Host { 126 } else { 110 };
+        if [self.local, self.remote].contains(&Kind::Relayed) {
+            return (0, 0, false);
+        }
         let [local, remote] = [self.local, self.remote].map(preference);
         (local.min(remote), local.max(remote), !self.ipv4)
     }

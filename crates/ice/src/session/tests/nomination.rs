@@ -116,12 +116,28 @@ fn candidates_that_may_come_are_waited_for_unless_nothing_can_be_better() {
 #[test]
 fn the_window_is_configurable() {
     let settle = Duration::from_millis(80);
-    let set = |c: &mut crate::Config| c.nomination = Nomination::Regular { settle };
+    let set = |c: &mut crate::Config| c.nomination = Nomination::Regular { settle, settle_relayed: settle };
     let mut script = Script::with(Role::Controlling, 1, set);
     script.signal(&host(2));
     let check = script.check();
     script.reply(&check, |_| {});
     assert_eq!(script.check().at, millis(80));
+}
+
+#[test]
+fn a_better_pair_than_a_relayed_one_is_waited_for_longer() {
+    for relayed in [true, false] {
+        let mut script = Script::controlling(1);
+        let relay = Candidate::relayed(remote(2), remote(3));
+        script.signal(&if relayed { relay } else { host(2) });
+        let check = script.check();
+        script.reply(&check, |_| {});
+        let nomination = script.check();
+        assert_eq!(
+            (nomination.at, nomination.use_candidate),
+            (millis(if relayed { 2_000 } else { 250 }), true)
+        );
+    }
 }
 
 #[test]
