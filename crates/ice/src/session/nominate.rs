@@ -300,7 +300,7 @@ const LEFT_ALONE: Duration = Duration::from_secs(12);
 
 /// A host candidate with the highest local preference (RFC 8445 §5.1.2.1), component 1.
 const HIGHEST_HOST_PRIORITY: u32 = crate::candidate::candidate_priority(
-    crate::candidate::CandidateKind::Host.type_preference(),
+    CandidateKind::Host.type_preference(),
     crate::candidate::MAX_LOCAL_PREFERENCE,
     crate::ComponentId::FIRST,
 );
