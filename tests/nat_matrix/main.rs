@@ -158,7 +158,7 @@ fn with_relays_every_scenario_is_there_three_times_and_some_where_nothing_else_c
     assert_eq!(names.len(), relayed.len(), "each scenario has a name of its own");
     assert_eq!(relayed.len(), 3 * (scenario::direct().len() + 9 * 3 * 3));
     for scenario in relayed.iter().filter(|scenario| scenario.shape.name == "v4-v6").step_by(7) {
-        let without = scenario::Scenario { relays: [false; 2], ..*scenario };
+        let without = Scenario { relays: [false; 2], ..*scenario };
         let verdict = Run::new(&without, Conditions::of(&without, 0), false).verdict();
         assert!(verdict.is_no(), "{scenario}: {verdict}");
     }
