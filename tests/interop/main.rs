@@ -14,8 +14,8 @@ mod program;
 
 use std::process::Command;
 
-use meeting::{Ending, Signalling, meet, meet_and_restart};
-use peers::Peer::{self, Aioice, Floe, Libnice, LibniceRegular};
+use meeting::{Ending, Plan, Signalling, meet};
+use peers::Peer::{self, Aioice, Chromium, Floe, Libnice, LibniceRegular};
 use peers::Role;
 
 /// How often each pairing connects, without one failure.
@@ -24,20 +24,34 @@ const ROUNDS: usize = 20;
 /// The same with `FLOE_FULL=1`.
 const ROUNDS_WHOLE: usize = 200;
 
+/// A browser takes seconds to start.
+const ROUNDS_OF_BROWSER: usize = 3;
+
 fn connect_many_times(controlling: Peer, controlled: Peer) {
-    let rounds = floe_tests::repetitions(ROUNDS, ROUNDS_WHOLE);
+    connect(controlling, controlled, floe_tests::repetitions(ROUNDS, ROUNDS_WHOLE), &[]);
+}
+
+/// So often, each time with the restarts that are next.
+fn connect(controlling: Peer, controlled: Peer, rounds: usize, restarts: &[&[usize]]) {
     for round in 0..rounds {
-        let signalling = if round % 2 == 0 { Signalling::Trickled } else { Signalling::Together };
-        let ending = if round % 4 < 2 { Ending::Command } else { Ending::EndOfInput };
+        let plan = Plan {
+            signalling: if round % 2 == 0 { Signalling::Trickled } else { Signalling::Together },
+            ending: if round % 4 < 2 { Ending::Command } else { Ending::EndOfInput },
+            data: controlling.has_data() && controlled.has_data(),
+            restarts: restarts.get(round % restarts.len().max(1)).copied().unwrap_or_default(),
+        };
         let commands = [controlling.command(Role::Controlling), controlled.command(Role::Controlled)];
-        if let Err(failure) = meet(commands, signalling, ending) {
+        if let Err(failure) = meet(commands, plan) {
             panic!(
-                "A = {controlling:?} controlling, B = {controlled:?} controlled, {signalling:?}, {ending:?}, \
-                 round {round} of {rounds}: {failure}"
+                "A = {controlling:?} controlling, B = {controlled:?} controlled, {plan:?}, round {round} of {rounds}: \
+                 {failure}"
             );
         }
     }
-    println!("evidence: {controlling:?}, controlling, and {controlled:?} connected {rounds} times in a row");
+    let restarted = if restarts.is_empty() { "" } else { " and restarted" };
+    println!(
+        "evidence: {controlling:?}, controlling, and {controlled:?} connected{restarted} {rounds} times in a row"
+    );
 }
 
 #[test]
@@ -49,15 +63,19 @@ fn floe_connects_to_floe() {
 #[test]
 fn floe_restarts_with_floe() {
     let rounds = floe_tests::repetitions(ROUNDS / 2, ROUNDS_WHOLE);
-    for round in 0..rounds {
-        let signalling = if round % 2 == 0 { Signalling::Trickled } else { Signalling::Together };
-        let restarts: &[usize] = [&[0, 1][..], &[1, 1, 0], &[0]][round % 3];
-        let commands = [Floe.command(Role::Controlling), Floe.command(Role::Controlled)];
-        if let Err(failure) = meet_and_restart(commands, signalling, Ending::Command, restarts) {
-            panic!("{signalling:?}, restarts by {restarts:?}, round {round} of {rounds}: {failure}");
-        }
-    }
-    println!("evidence: Floe and Floe connected and restarted {rounds} times in a row");
+    connect(Floe, Floe, rounds, &[&[0, 1], &[1, 1, 0], &[0]]);
+}
+
+#[test]
+fn floe_connects_to_chromium_and_restarts() {
+    let rounds = floe_tests::repetitions(ROUNDS_OF_BROWSER, ROUNDS);
+    connect(Floe, Chromium, rounds, &[&[], &[0], &[1, 0]]);
+}
+
+#[test]
+fn chromium_connects_to_floe_and_restarts() {
+    let rounds = floe_tests::repetitions(ROUNDS_OF_BROWSER, ROUNDS);
+    connect(Chromium, Floe, rounds, &[&[1], &[], &[0, 1]]);
 }
 
 #[test]
@@ -103,7 +121,8 @@ fn shell(script: &str) -> Command {
 }
 
 fn failure_of(scripts: [&str; 2]) -> String {
-    let result = meet(scripts.map(shell), Signalling::Trickled, Ending::Command);
+    let plan = Plan { signalling: Signalling::Trickled, ending: Ending::Command, data: true, restarts: &[] };
+    let result = meet(scripts.map(shell), plan);
     result.expect_err("such programs cannot meet").to_string()
 }
 

@@ -46,6 +46,17 @@ impl fmt::Display for Failure {
     }
 }
 
+/// What happens in a meeting.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan<'a> {
+    pub(crate) signalling: Signalling,
+    pub(crate) ending: Ending,
+    /// Both send data to each other.
+    pub(crate) data: bool,
+    /// Who restarts ICE, one after the other.
+    pub(crate) restarts: &'a [usize],
+}
+
 struct Side {
     program: Program,
     conversation: Conversation,
@@ -54,10 +65,10 @@ struct Side {
     has_exited: bool,
 }
 
-struct Meeting {
+struct Meeting<'p> {
     sides: [Side; 2],
     outputs: Receiver<(usize, Output)>,
-    signalling: Signalling,
+    plan: Plan<'p>,
     started: Instant,
     transcript: Vec<String>,
     /// What each side is to receive.
@@ -77,18 +88,9 @@ fn payloads(from: &str) -> [String; 5] {
     ]
 }
 
-/// Starts both programs, passes their signalling on, lets each send five payloads to the other, and ends them.
-pub(crate) fn meet(commands: [Command; 2], signalling: Signalling, ending: Ending) -> Result<(), Failure> {
-    meet_and_restart(commands, signalling, ending, &[])
-}
-
-/// The same, and in between ICE is restarted, by these sides one after the other, while each goes on sending to the other.
-pub(crate) fn meet_and_restart(
-    commands: [Command; 2],
-    signalling: Signalling,
-    ending: Ending,
-    restarts: &[usize],
-) -> Result<(), Failure> {
+/// Starts both programs, passes their signalling on, lets each send five payloads to the other, and ends them. In between ICE is
+/// restarted, while each goes on sending to the other.
+pub(crate) fn meet(commands: [Command; 2], plan: Plan<'_>) -> Result<(), Failure> {
     let (sender, outputs) = channel();
     let start = |tag, command| {
         let program = Program::start(command, tag, &sender)?;
@@ -101,25 +103,25 @@ pub(crate) fn meet_and_restart(
     let mut meeting = Meeting {
         sides,
         outputs,
-        signalling,
+        plan,
         started: Instant::now(),
         transcript: Vec::new(),
         sent_to: [Vec::new(), Vec::new()],
         is_ending: false,
     };
-    let result = meeting.run(ending, restarts);
+    let result = meeting.run();
     result.map_err(|reason| Failure { reason, transcript: meeting.break_off() })
 }
 
-impl Meeting {
-    fn run(&mut self, ending: Ending, restarts: &[usize]) -> Result<(), String> {
+impl Meeting<'_> {
+    fn run(&mut self) -> Result<(), String> {
         self.wait_until("both have a selected pair", |side| side.conversation.path().is_some())?;
         self.exchange("")?;
         self.check_paths()?;
-        for (count, &by) in (1..).zip(restarts) {
+        for (count, &by) in (1..).zip(self.plan.restarts) {
             self.restart(by, count)?;
         }
-        self.end(ending)
+        self.end()
     }
 
     /// Each sends the other five payloads.
@@ -129,6 +131,9 @@ impl Meeting {
     }
 
     fn send(&mut self, when: &str) {
+        if !self.plan.data {
+            return;
+        }
         for (to, from) in [(0, "B"), (1, "A")] {
             for payload in payloads(&format!("{from}{when}")) {
                 self.tell(1 - to, &json!({"type": "send", "data": payload}));
@@ -154,10 +159,12 @@ impl Meeting {
         self.sides.iter_mut().for_each(|side| side.conversation.expect_restart());
         self.tell(by, &json!({"type": "restart"}));
         self.exchange(&format!(" during restart {count}"))?;
+        // A browser's state is that of all it does.
+        let data = self.plan.data;
         let restarted = |side: &Side| {
             side.conversation.sessions() > count
                 && side.conversation.path().is_some()
-                && side.conversation.state() == Some("completed")
+                && (!data || side.conversation.state() == Some("completed"))
         };
         self.wait_until("both have selected a pair of the new session", restarted)?;
         self.exchange(&format!(" after restart {count}"))?;
@@ -184,10 +191,10 @@ impl Meeting {
         }
     }
 
-    fn end(&mut self, ending: Ending) -> Result<(), String> {
+    fn end(&mut self) -> Result<(), String> {
         self.is_ending = true;
         for tag in 0..2 {
-            if ending == Ending::Command {
+            if self.plan.ending == Ending::Command {
                 self.tell(tag, &json!({"type": "close"}));
             } else {
                 self.note(tag, "<- end of input");
@@ -274,7 +281,7 @@ impl Meeting {
             Message::State(_) | Message::SelectedPair { .. } | Message::Data(_) => return Ok(()),
         };
         self.sides[from].held.push(signal);
-        if self.signalling == Signalling::Trickled || self.sides[from].conversation.has_ended() {
+        if self.plan.signalling == Signalling::Trickled || self.sides[from].conversation.has_ended() {
             for signal in std::mem::take(&mut self.sides[from].held) {
                 self.tell(1 - from, &signal);
             }

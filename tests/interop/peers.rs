@@ -18,6 +18,8 @@ pub(crate) enum Peer {
     Libnice,
     /// libnice with regular nomination (RFC 8445 §8.1.1).
     LibniceRegular,
+    /// The `RTCPeerConnection` of Chromium, of which ICE alone is used: it carries no data.
+    Chromium,
 }
 
 /// The role in which an agent begins.
@@ -35,12 +37,13 @@ impl Peer {
     pub(crate) fn command(self, role: Role) -> Command {
         let mut command = match self {
             Self::Floe => Command::new(floe()),
-            Self::Aioice => Command::new(python()),
+            Self::Aioice | Self::Chromium => Command::new(python()),
             Self::Libnice | Self::LibniceRegular => Command::new(libnice()),
         };
         match self {
             Self::Floe => command.arg("agent"),
             Self::Aioice => command.arg(source("aioice_agent.py")),
+            Self::Chromium => command.arg(source("chromium_agent.py")),
             Self::Libnice => &mut command,
             Self::LibniceRegular => command.arg("--regular-nomination"),
         };
@@ -49,6 +52,13 @@ impl Peer {
             Role::Controlled => "--controlled",
         });
         command
+    }
+}
+
+impl Peer {
+    /// Whether it sends and receives data.
+    pub(crate) fn has_data(self) -> bool {
+        self != Self::Chromium
     }
 }
 
@@ -73,7 +83,7 @@ fn floe() -> &'static Path {
     })
 }
 
-/// The Python that has aioice.
+/// The Python that has aioice, and Playwright for Chromium.
 fn python() -> PathBuf {
     let python = workspace_root().join("tests/.env/bin/python");
     assert!(python.exists(), "{} is missing: tests/run makes it", python.display());
