@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use floe_ice::{
     Candidate, Component, ConnectionState, ConsentLoss, Credentials, GatheringFailure, GatheringState,
-    PairId, PairInfo, PairState, PairStats, RelayFailure, RestartCause, Role, SelectionReason, ServerAddress,
+    PairId, PairInfo, PairState, PairStats, RelayLoss, RestartCause, Role, SelectionReason, ServerAddress,
     StreamId,
 };
 use tokio::sync::Notify;
@@ -56,7 +56,7 @@ pub enum Event {
         /// Our address, which the server was reached from.
         address: SocketAddr,
         /// Why.
-        failure: RelayFailure,
+        failure: RelayLoss,
     },
     /// A peer-reflexive candidate of the peer was learned from a check (RFC 8445 §7.3.1.3).
     RemoteCandidateDiscovered {

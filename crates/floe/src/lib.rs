@@ -91,7 +91,7 @@ pub use floe_ice::candidate::{Candidate, CandidateParseError, Credentials, Crede
 pub use floe_ice::{
     AddedCandidate, AgentError, Component, ComponentId, ConnectionState, ConsentLoss, Counters,
     GatheringFailure, GatheringState, IgnoredCandidate, Nomination, PairState, PairStats, RelayFailure,
-    RelayServer, RemoteParameters, RestartCause, Role, SelectionReason, ServerAddress, ServerAddressError,
-    StreamId, TransportPolicy,
+    RelayLoss, RelayServer, RemoteParameters, RestartCause, Role, SelectionReason, ServerAddress,
+    ServerAddressError, StreamId, TransportPolicy,
 };
 pub use resolver::{Resolver, Resolving, SystemResolver};

@@ -186,10 +186,36 @@ impl Agent {
             return;
         }
         let now = self.tick(now);
-        self.relays.socket_failed(socket, &mut self.fx);
+        self.relays.socket_failed(socket, now, &mut self.fx);
         self.gatherer.socket_failed(socket, &mut self.fx);
         self.session.socket_failed(socket, now, &mut self.fx);
         self.retirees.socket_failed(socket, now, &mut self.fx);
+        self.settle(now);
+    }
+
+    /// The answer to [`Command::Connect`]: the driver's number for the stream, and the address it is bound to. Streams and sockets
+    /// are numbered together. When it comes after the deadline or after [`Agent::close`], the agent asks for the stream to be closed.
+    pub fn connected(
+        &mut self,
+        request: RequestId,
+        answer: Result<(SocketId, SocketAddr), DriverError>,
+        now: Time,
+    ) {
+        let now = self.tick(now);
+        self.relays.connected(request, answer.map(|(socket, _)| socket), now, &mut self.fx);
+        if !self.closed {
+            self.settle(now);
+        }
+    }
+
+    /// A stream that [`Command::Connect`] asked for is over: the server closed or reset it, or what came is not TURN. What was
+    /// allocated over it is lost (RFC 8656 §3.1) and asked for again over another one.
+    pub fn disconnected(&mut self, stream: SocketId, reason: DriverError, now: Time) {
+        if self.closed {
+            return;
+        }
+        let now = self.tick(now);
+        self.relays.disconnected(stream, reason, now, &mut self.fx);
         self.settle(now);
     }
 
@@ -453,8 +479,18 @@ impl Agent {
         self.session.settle(&mut self.gatherer, now, &mut self.fx);
         self.announce_paths();
         self.retirees.hand_over(&mut self.session, now, &mut self.fx);
-        self.gatherer.release_leaving(|socket| self.retirees.needs(socket), &mut self.fx);
+        self.release_sockets(now);
         self.session.announce(&mut self.gatherer, &self.retirees, now, &mut self.fx);
+    }
+
+    /// Sockets of addresses that are gone are closed, as soon as no path from before a restart needs them, itself or through a relay.
+    fn release_sockets(&mut self, now: Time) {
+        loop {
+            let (relays, retirees) = (&self.relays, &self.retirees);
+            let needs = |id| retirees.needs(id) || relays.need(id, |relay| retirees.needs(relay));
+            let Some(gone) = self.gatherer.release_leaving(needs, &mut self.fx) else { return };
+            self.relays.base_gone(gone, now, &mut self.fx);
+        }
     }
 
     /// Data of a component goes on in the session that carries it now.

@@ -12,7 +12,7 @@ use crate::candidate::{is_unicast, is_usable};
 use crate::event::Role;
 use crate::pace::SharedPace;
 
-pub use relay_server::{RelayServer, TransportPolicy};
+pub use relay_server::{RelayServer, RelayTransport, TransportPolicy};
 pub use server_address::{DEFAULT_STUN_PORT, ServerAddress, ServerAddressError};
 
 /// Ta, the pace of new transactions: RFC 8445 §14.2.
@@ -138,7 +138,7 @@ pub struct GatherConfig {
     pub loopback: bool,
     /// Most addresses used of one interface. Default 8.
     pub addresses_per_interface: u8,
-    /// How long the driver has to resolve a name or open a socket, not zero. Default 5 s.
+    /// How long the driver has to resolve a name, open a socket or connect, not zero. Default 5 s.
     pub driver_deadline: Duration,
     /// How long a server has to answer, retransmissions included, not zero. Default 10 s; RFC 8489 §6.2.1 would wait 39.5 s.
     pub server_deadline: Duration,
@@ -182,6 +182,9 @@ impl GatherConfig {
         }
         if !self.relays.iter().all(RelayServer::has_valid_credentials) {
             return Err(ConfigError::RelayCredentials);
+        }
+        if !self.relays.iter().all(RelayServer::has_valid_name) {
+            return Err(ConfigError::RelayName);
         }
         if self.driver_deadline.is_zero() || self.server_deadline.is_zero() {
             return Err(ConfigError::GatherDeadline);
@@ -362,6 +365,8 @@ pub enum ConfigError {
     Servers,
     /// The user name of a TURN server is longer than 508 bytes.
     RelayCredentials,
+    /// A TURN server over TLS without a host name that its certificate can be for: [`RelayServer::tls_name`].
+    RelayName,
     /// A deadline of gathering that is over before it begins.
     GatherDeadline,
     /// A 1:1 NAT between two families, or with an address that no machine can have.
@@ -379,6 +384,7 @@ impl fmt::Display for ConfigError {
             Self::Limits => "limits need at least 1 pair, 1 remote candidate and 16 queued packets",
             Self::Servers => "at most 64 servers, each with a host name or unicast address and a port",
             Self::RelayCredentials => "the user name of a TURN server has at most 508 bytes",
+            Self::RelayName => "a TURN server over TLS needs a host name, which its certificate is for",
             Self::GatherDeadline => "driver_deadline and server_deadline must not be zero",
             Self::Mappings => "a mapping needs two unicast addresses of one family",
         })

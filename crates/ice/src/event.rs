@@ -184,6 +184,34 @@ impl fmt::Display for GatheringFailure {
     }
 }
 
+/// Why there is no allocation on a TURN server any more.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum RelayLoss {
+    /// What the server said, or did not say.
+    Server(Failure),
+    /// There is no connection to the server.
+    Connection(DriverError),
+}
+
+impl fmt::Display for RelayLoss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(failure) => failure.fmt(f),
+            Self::Connection(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<RelayLoss> for GatheringFailure {
+    fn from(failure: RelayLoss) -> Self {
+        match failure {
+            RelayLoss::Server(failure) => Self::Relay(failure),
+            RelayLoss::Connection(error) => Self::Driver(error),
+        }
+    }
+}
+
 /// Something the application may want to know. Events are queued in the order in which things happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -212,7 +240,7 @@ pub enum Event {
         /// Our address, which the server was reached from.
         address: SocketAddr,
         /// Why.
-        failure: Failure,
+        failure: RelayLoss,
     },
     /// One source of candidates failed.
     GatheringProblem {

@@ -6,6 +6,8 @@ use core::ops::Range;
 
 use alloc::string::String;
 
+use floe_stun::Time;
+
 use crate::ids::{Component, RequestId, SocketId};
 
 /// Bytes that always suffice for one packet of [`Agent::poll_transmit`](crate::Agent::poll_transmit).
@@ -24,7 +26,7 @@ pub struct Datagram<'a> {
     pub local_ip: Option<IpAddr>,
     /// Where it came from.
     pub source: SocketAddr,
-    /// The payload of the UDP packet.
+    /// The payload of the UDP packet, or a whole frame of a stream.
     pub contents: &'a [u8],
 }
 
@@ -156,15 +158,35 @@ pub enum Command {
         /// The address to bind to, with its zone if it is link-local.
         address: SocketAddr,
     },
-    /// Close a socket that was opened for the agent. No answer.
+    /// Connect to a TURN server over TCP (RFC 8656 §3.1), with TLS where there is a name for it. Answer:
+    /// [`Agent::connected`](crate::Agent::connected), when TLS is established too.
+    ///
+    /// The driver takes the stream apart with [`StreamDeframer`](crate::StreamDeframer) and hands each whole frame to
+    /// [`Agent::handle_datagram`](crate::Agent::handle_datagram), with `server` as its source. Whatever the agent sends on the
+    /// socket is written to the stream as it is. When the stream ends, for whatever reason, it says so with
+    /// [`Agent::disconnected`](crate::Agent::disconnected).
+    Connect {
+        /// To be handed back with the answer.
+        request: RequestId,
+        /// Where to.
+        server: SocketAddr,
+        /// The name that the server's certificate has to be for (RFC 8489 §6.2.3); without one it is TCP alone. The protocol of
+        /// ALPN is `stun.turn` (RFC 7443).
+        tls_name: Option<String>,
+        /// The address to bind to, with its zone if it is link-local, and a port of the driver's choice.
+        local: SocketAddr,
+        /// Nobody waits for the answer any longer than this.
+        deadline: Time,
+    },
+    /// Close a socket or stream that was opened for the agent. No answer.
     CloseSocket {
         /// The driver's number of the socket.
         socket: SocketId,
     },
 }
 
-/// Why a driver could not do what a [`Command`] asked. It ends up in
-/// [`Event::GatheringProblem`](crate::Event::GatheringProblem).
+/// Why a driver could not do what a [`Command`] asked, or why a connection ended. It ends up in
+/// [`Event::GatheringProblem`](crate::Event::GatheringProblem) or [`Event::RelayLost`](crate::Event::RelayLost).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum DriverError {
@@ -178,6 +200,24 @@ pub enum DriverError {
     NoPortFree,
     /// The system forbids it.
     PermissionDenied,
+    /// The server takes no connections at this port.
+    ConnectionRefused,
+    /// No route leads to the server.
+    Unreachable,
+    /// The connection was not there in time, or the system gave it up.
+    TimedOut,
+    /// The server closed the connection.
+    ConnectionClosed,
+    /// The connection was reset by the server or on the way to it.
+    ConnectionReset,
+    /// What came on the connection is not TURN.
+    NotTurn,
+    /// The server's certificate is not valid, or not for the name of the server.
+    Certificate,
+    /// No TLS with this server: it speaks another protocol, or none that we know.
+    Tls,
+    /// The driver has no TLS.
+    TlsNotSupported,
     /// Anything else.
     Other,
 }
@@ -190,6 +230,15 @@ impl fmt::Display for DriverError {
             Self::AddressNotAvailable => "the address is not available on this machine",
             Self::NoPortFree => "no port of the range is free",
             Self::PermissionDenied => "permission denied",
+            Self::ConnectionRefused => "the server refused the connection",
+            Self::Unreachable => "the server cannot be reached from here",
+            Self::TimedOut => "no connection within the time for it",
+            Self::ConnectionClosed => "the server closed the connection",
+            Self::ConnectionReset => "the connection was reset",
+            Self::NotTurn => "what came on the connection is not TURN",
+            Self::Certificate => "the server's certificate is not valid for it",
+            Self::Tls => "TLS with the server failed",
+            Self::TlsNotSupported => "built without TLS",
             Self::Other => "the system refused",
         })
     }

@@ -176,18 +176,18 @@ pub use agent::Agent;
 pub use candidate::{Candidate, Credentials};
 pub use config::{
     AddressMapping, AddressPolicy, Config, ConfigError, DEFAULT_STUN_PORT, DEFAULT_TA, GatherConfig, Limits,
-    MAX_COMPONENTS, MAX_SERVERS, MIN_KEEPALIVE, MIN_RTO, MIN_TA, Nomination, RelayServer, ServerAddress,
-    ServerAddressError, TransportPolicy, Unauthenticated,
+    MAX_COMPONENTS, MAX_SERVERS, MIN_KEEPALIVE, MIN_RTO, MIN_TA, Nomination, RelayServer, RelayTransport,
+    ServerAddress, ServerAddressError, TransportPolicy, Unauthenticated,
 };
 pub use error::{AddedCandidate, AgentError, IgnoredCandidate, SendError};
 pub use event::{
-    ConnectionState, ConsentLoss, Event, GatheringFailure, GatheringState, RestartCause, Role,
+    ConnectionState, ConsentLoss, Event, GatheringFailure, GatheringState, RelayLoss, RestartCause, Role,
     SelectionReason,
 };
 #[cfg(feature = "std")]
 pub use floe_stun::Clock;
 pub use floe_stun::Time;
-pub use floe_turn::client::{Failure as RelayFailure, FrameError, RelayPath};
+pub use floe_turn::client::{Failure as RelayFailure, FrameError, RelayPath, StreamDeframer, StreamError};
 pub use floe_turn::{Frame, MAX_PADDING, MAX_PREFIX};
 pub use gather::InterfaceAddress;
 pub use ids::{Component, ComponentId, LocalId, PairId, RemoteId, RequestId, SocketId, StreamId};

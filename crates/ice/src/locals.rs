@@ -7,6 +7,7 @@ use crate::candidate::{
     Candidate, CandidateKind, FoundationKey, FoundationTable, Protocol, Redundancy, canonical,
     local_preference, peer_reflexive_priority, redundancy,
 };
+use crate::config::RelayTransport;
 use crate::ids::{Component, LocalId, SocketId, StreamId};
 
 /// A base: a socket and the address packets leave it from.
@@ -70,6 +71,8 @@ pub(crate) struct Relayed {
     pub(crate) mapped: SocketAddr,
     /// The server as it was contacted.
     pub(crate) server: IpAddr,
+    /// How it was contacted.
+    pub(crate) transport: RelayTransport,
     /// Rank of the server in the configuration.
     pub(crate) source_rank: usize,
     /// Print the related address.
@@ -241,13 +244,15 @@ impl Locals {
 
     /// The base and the candidate of a relayed address (§5.1.1.2): a relayed candidate is its own base.
     pub(crate) fn add_relayed(&mut self, component: Component, found: &Relayed) -> Option<(BaseId, LocalId)> {
-        let base = self.add_base(component, found.socket, found.relayed)?;
+        let next = self.bases.iter().filter(|b| b.component == component).count();
+        let rank = u8::try_from(next).unwrap_or(u8::MAX).max(found.transport.first_rank());
+        let base = self.add_ranked_base(component, found.socket, found.relayed, rank)?;
         let b = *self.base(base)?;
         let foundation = self.foundations.foundation(FoundationKey {
             kind: CandidateKind::Relayed,
             base: b.address.ip(),
             server: Some(found.server),
-            transport: Protocol::Udp,
+            transport: if found.transport.is_stream() { Protocol::Tcp } else { Protocol::Udp },
         })?;
         let candidate = Candidate::relayed(b.address, found.mapped)
             .with_component(component.id)

@@ -7,7 +7,7 @@ use floe_stun::Time;
 
 use crate::candidate::canonical;
 use crate::error::SendError;
-use crate::event::Event;
+use crate::event::{Event, RelayLoss};
 use crate::ids::{Component, RelayId};
 use crate::io::{Datagram, Received};
 use crate::locals::Relayed;
@@ -40,23 +40,28 @@ impl Agent {
 
     /// What relays have to do, and what they tell, before the session looks at it.
     pub(super) fn settle_relays(&mut self, now: Time) {
-        while let Some(allocation) = self.gatherer.poll_given_up() {
-            self.relays.give_up(&allocation, now, &mut self.fx);
-        }
         self.relays.handle_timeout(now, &mut self.fx);
         self.take_news(now);
     }
 
     /// What the session wants of relays, after it has settled.
     pub(super) fn use_relays(&mut self, now: Time) {
+        while let Some(allocation) = self.gatherer.poll_given_up() {
+            self.relays.give_up(&allocation, now, &mut self.fx);
+        }
+        while let Some(allocation) = self.gatherer.poll_allocation() {
+            let addresses = self.gatherer.server_addresses(&allocation);
+            if let Some(server) = self.gatherer.relay_server(allocation.server) {
+                self.relays.allocate(&allocation, server, &addresses, now, &mut self.fx);
+            }
+        }
         while let Some(address) = self.relays.needs_port() {
             let (request, deadline) = self.gatherer.question(now);
             self.relays.open(request, address, deadline, &mut self.fx);
         }
-        while let Some(allocation) = self.gatherer.poll_allocation() {
-            if let Some(server) = self.gatherer.relay_server(allocation.server) {
-                self.relays.allocate(&allocation, server, now, &mut self.fx);
-            }
+        while self.relays.needs_connection(now) {
+            let (request, deadline) = self.gatherer.question(now);
+            self.relays.connect(request, deadline, now, &mut self.fx);
         }
         self.carry_data(now);
         self.relays.take_packets(now, &mut self.fx);
@@ -102,7 +107,8 @@ impl Agent {
     fn relay_allocated(&mut self, id: RelayId) {
         let Some(relay) = self.relays.get(id) else { return };
         let Some(granted) = relay.allocated() else { return };
-        let origin = relay.wanted;
+        let (origin, server) = (relay.wanted, relay.server.ip());
+        let transport = self.gatherer.relay_server(origin.server).map(|s| s.transport).unwrap_or_default();
         let gathering = self.gatherer.state() == crate::event::GatheringState::Gathering;
         self.gatherer.allocated(&origin, granted.mapped, &mut self.fx);
         // RFC 8838 §13: nothing comes after the end of candidates but in another session.
@@ -114,7 +120,8 @@ impl Agent {
                 socket: id.socket(),
                 relayed,
                 mapped: granted.mapped,
-                server: origin.to.ip(),
+                server,
+                transport,
                 source_rank: usize::from(origin.server),
                 reveal_related: self.gatherer.reveals_related() && !self.gatherer.is_relay_only(),
             };
@@ -122,13 +129,7 @@ impl Agent {
         }
     }
 
-    fn relay_lost(
-        &mut self,
-        id: RelayId,
-        origin: &Allocation,
-        failure: floe_turn::client::Failure,
-        now: Time,
-    ) {
+    fn relay_lost(&mut self, id: RelayId, origin: &Allocation, failure: RelayLoss, now: Time) {
         let Allocation { server, base: address, .. } = *origin;
         self.fx.event(Event::RelayLost { server, address, failure });
         self.session.socket_failed(id.socket(), now, &mut self.fx);
@@ -156,9 +157,9 @@ impl Agent {
         let (relay, framing) =
             self.relays.path(path.socket, path.destination).ok_or(SendError::NotConnected)?;
         Ok(SendPath {
-            socket: relay.socket(),
+            socket: relay.socket().ok_or(SendError::NotConnected)?,
             src_ip: Some(relay.wanted.base.ip()),
-            destination: relay.wanted.to,
+            destination: relay.server,
             relay: Some(framing),
             ..path
         })

@@ -8,6 +8,9 @@ use core::str::FromStr;
 /// The port of a STUN server that is given without one (RFC 7064 §3.2).
 pub const DEFAULT_STUN_PORT: u16 = 3478;
 
+/// The port of a TURN server over TLS that is given without one (RFC 7065 §3.2).
+pub(super) const DEFAULT_TLS_PORT: u16 = 5349;
+
 /// The longest name in the DNS, in its text form without a final dot (RFC 1035 §2.3.4).
 const MAX_NAME: usize = 253;
 /// The longest label of a name (RFC 1035 §2.3.4).
@@ -53,13 +56,13 @@ impl FromStr for ServerAddress {
     type Err = ServerAddressError;
 
     fn from_str(text: &str) -> Result<Self, ServerAddressError> {
-        Self::from_authority(after_scheme(text)?)
+        Self::from_authority(after_scheme(text)?, DEFAULT_STUN_PORT)
     }
 }
 
 impl ServerAddress {
-    /// What follows the scheme of a URI.
-    pub(super) fn from_authority(rest: &str) -> Result<Self, ServerAddressError> {
+    /// What follows the scheme of a URI, with this port if it has none.
+    pub(super) fn from_authority(rest: &str, default_port: u16) -> Result<Self, ServerAddressError> {
         // RFC 7064 §3.1, RFC 7065 §3.1: the URI is not hierarchical, and has no query.
         if rest.starts_with("//") {
             return Err(ServerAddressError::Hierarchical);
@@ -70,7 +73,12 @@ impl ServerAddress {
         if let Some(bracketed) = rest.strip_prefix('[') {
             let (host, port) = bracketed.split_once(']').ok_or(ServerAddressError::Host)?;
             let (ip, zone) = ipv6(host)?;
-            return Ok(Self::Address(SocketAddr::V6(SocketAddrV6::new(ip, port_after(port)?, 0, zone))));
+            return Ok(Self::Address(SocketAddr::V6(SocketAddrV6::new(
+                ip,
+                port_after(port, default_port)?,
+                0,
+                zone,
+            ))));
         }
         let colon = rest.find(':').unwrap_or(rest.len());
         let (host, port) = rest.split_at(colon);
@@ -80,7 +88,7 @@ impl ServerAddress {
         if host.is_empty() {
             return Err(ServerAddressError::NoHost);
         }
-        let port = port_after(port)?;
+        let port = port_after(port, default_port)?;
         match host.parse::<IpAddr>() {
             Ok(ip) => Ok(Self::Address(SocketAddr::new(ip, port))),
             Err(_) if is_name(host) => Ok(Self::Name { host: host.into(), port }),
@@ -113,9 +121,9 @@ fn ipv6(text: &str) -> Result<(Ipv6Addr, u32), ServerAddressError> {
 }
 
 /// The port in `:port`, or the default where there is nothing.
-fn port_after(text: &str) -> Result<u16, ServerAddressError> {
+fn port_after(text: &str, default: u16) -> Result<u16, ServerAddressError> {
     if text.is_empty() {
-        return Ok(DEFAULT_STUN_PORT);
+        return Ok(default);
     }
     let digits = text.strip_prefix(':').ok_or(ServerAddressError::Trailing)?;
     let all_digits = digits.bytes().all(|b| b.is_ascii_digit());
@@ -138,9 +146,9 @@ pub(super) fn is_name(host: &str) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ServerAddressError {
-    /// It begins with `stuns:`, `turns:`, or with `turn:` where a STUN server is meant, or the other way round.
+    /// It begins with `stuns:`, with `turn:` or `turns:` where a STUN server is meant, or the other way round.
     UnsupportedScheme,
-    /// It asks for a transport other than UDP.
+    /// It asks for DTLS: `turns:` over UDP.
     UnsupportedTransport,
     /// It has `//` after the scheme: STUN and TURN URIs are not hierarchical (RFC 7064 §3.1, RFC 7065 §3.1).
     Hierarchical,
@@ -160,11 +168,11 @@ impl fmt::Display for ServerAddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::UnsupportedScheme => {
-                "the scheme does not fit: a STUN server is stun:host[:port], a TURN server turn:host[:port]; \
-                 stuns: and turns: are not supported yet"
+                "the scheme does not fit: a STUN server is stun:host[:port], a TURN server turn:host[:port] \
+                 or turns:host[:port]; stuns: is not supported"
             }
             Self::UnsupportedTransport => {
-                "the transport to a TURN server has to be udp; tcp is not supported yet"
+                "DTLS is not supported: turns: goes with transport=tcp, transport=udp with turn:"
             }
             Self::Hierarchical => "the URI has no //: write stun:host[:port] or turn:host[:port]",
             Self::NoHost => "the server has no host: write stun:host[:port] or turn:host[:port]",

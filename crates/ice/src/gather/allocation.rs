@@ -1,5 +1,6 @@
 //! Relayed candidates (RFC 8445 §5.1.1.2): when an allocation is asked for, and what came of it. The asking is the relay table's.
 
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use floe_stun::Time;
@@ -7,7 +8,7 @@ use floe_turn::client::Failure;
 
 use crate::config::{RelayServer, TransportPolicy};
 use crate::effects::Effects;
-use crate::event::{Event, GatheringFailure};
+use crate::event::{Event, RelayLoss};
 use crate::ids::{RequestId, SocketId};
 use crate::locals::Reflexive;
 use crate::relays::Allocation;
@@ -32,6 +33,12 @@ impl Gatherer {
         config.relays.get(usize::from(number).checked_sub(config.servers.len())?)
     }
 
+    /// The addresses of its server that an allocation can be asked for at.
+    pub(crate) fn server_addresses(&self, allocation: &Allocation) -> Vec<SocketAddr> {
+        let Some(work) = &self.work else { return Vec::new() };
+        work.servers.addresses_from(allocation.base, usize::from(allocation.server)).collect()
+    }
+
     /// A question to the driver, and until when it has to be answered.
     pub(crate) fn question(&mut self, now: Time) -> (RequestId, Time) {
         (self.request_id(), now.saturating_add(self.config().driver_deadline))
@@ -47,14 +54,16 @@ impl Gatherer {
         self.work.as_mut()?.given_up.pop()
     }
 
-    /// There is an allocation. The server told at the same time what it sees us as, which makes a server-reflexive candidate.
+    /// There is an allocation. The server told at the same time what it sees us as, which makes a server-reflexive candidate, unless it
+    /// sees a connection: to that nobody else can send.
     pub(crate) fn allocated(&mut self, allocation: &Allocation, mapped: SocketAddr, fx: &mut Effects) {
         let (reveal_related, relay_only) = (self.reveals_related(), self.is_relay_only());
+        let is_stream = self.relay_server(allocation.server).is_some_and(|s| s.transport.is_stream());
         let Some(work) = &mut self.work else { return };
         let Some(at) = work.queries.allocating(&work.bases, allocation) else { return };
         let Allocation { socket, base, server, to, .. } = *allocation;
         fx.event(Event::ServerAnswered { server, address: base, mapped });
-        if !relay_only && mapped.is_ipv4() == base.is_ipv4() {
+        if !relay_only && !is_stream && mapped.is_ipv4() == base.is_ipv4() {
             let server = Some(to.ip());
             let source_rank = usize::from(allocation.server);
             let reflexive = Reflexive { mapped, server, source_rank, reveal_related };
@@ -64,14 +73,20 @@ impl Gatherer {
     }
 
     /// There is none. Of a server that has no room a server-reflexive candidate is still to be had (§5.1.1.2).
-    pub(crate) fn allocation_failed(&mut self, allocation: &Allocation, failure: Failure, fx: &mut Effects) {
-        let relay_only = self.is_relay_only();
+    pub(crate) fn allocation_failed(
+        &mut self,
+        allocation: &Allocation,
+        failure: RelayLoss,
+        fx: &mut Effects,
+    ) {
+        let is_stream = self.relay_server(allocation.server).is_some_and(|s| s.transport.is_stream());
+        let asks_anyway = !self.is_relay_only() && !is_stream;
         let Some(work) = &mut self.work else { return };
         let Some(at) = work.queries.allocating(&work.bases, allocation) else { return };
         let Some(query) = work.queries.list.get_mut(at) else { return };
-        let was = core::mem::replace(&mut query.failure, GatheringFailure::Relay(failure));
+        let was = core::mem::replace(&mut query.failure, failure.into());
         query.report(fx, work.bases.get(query.base));
-        if failure == Failure::InsufficientCapacity && !relay_only {
+        if asks_anyway && failure == RelayLoss::Server(Failure::InsufficientCapacity) {
             (query.failure, query.allocates, query.phase) = (was, false, Phase::Queued);
         } else {
             work.queries.list.remove(at);

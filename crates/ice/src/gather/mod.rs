@@ -343,7 +343,8 @@ impl Base {
 impl Work {
     /// Nothing is under way and nothing is kept.
     fn is_over(&self) -> bool {
-        self.found.is_empty() && self.openings.is_empty() && self.queries.is_empty()
+        let handed_over = self.found.is_empty() && self.given_up.is_empty();
+        handed_over && self.openings.is_empty() && self.queries.is_empty()
     }
 }
 

@@ -70,11 +70,15 @@ impl Gatherer {
         work.openings.awaits(component, local.address) || work.bases.iter().any(serves)
     }
 
-    /// Sockets on their way out that nothing `needs` any more are closed.
-    pub(crate) fn release_leaving(&mut self, needs: impl Fn(SocketId) -> bool, fx: &mut Effects) {
-        while let Some(unused) = self.sockets.iter().find(|s| s.leaving && !needs(s.id)) {
-            self.release(unused.id, fx);
-        }
+    /// A socket on its way out that nothing `needs` any more is closed.
+    pub(crate) fn release_leaving(
+        &mut self,
+        needs: impl Fn(SocketId) -> bool,
+        fx: &mut Effects,
+    ) -> Option<SocketId> {
+        let unused = self.sockets.iter().find(|s| s.leaving && !needs(s.id))?.id;
+        self.release(unused, fx);
+        Some(unused)
     }
 
     /// Whether a socket was opened for the agent.

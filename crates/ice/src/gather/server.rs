@@ -15,6 +15,9 @@ use crate::io::{Command, DriverError};
 
 use super::{Gatherer, report};
 
+/// Addresses of a server that are tried at most (our own rule): more than a name of this kind has.
+const MAX_ADDRESSES: usize = 16;
+
 /// The servers of the configuration, in its order; empty until the first base asks for them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Servers(Vec<Server>);
@@ -31,8 +34,8 @@ struct Server {
 enum Place {
     /// The driver looks its name up.
     Resolving { request: RequestId, deadline: Time },
-    /// One address of each family and scope, the first of its kind: of several addresses of a name only one is asked from
-    /// one base, since the others are likely to be the same service.
+    /// Of a server over UDP one address of each family and scope, the first of its kind: of several addresses of a name only one is
+    /// asked from one base, since the others are likely to be the same service. Of one that is connected to, all.
     Known(Vec<SocketAddr>),
     /// Nobody can ask it. This was reported.
     Lost,
@@ -72,6 +75,19 @@ impl Servers {
             }
             _ => None,
         })
+    }
+
+    /// The addresses of a server that this base can ask it at.
+    pub(super) fn addresses_from(
+        &self,
+        base: SocketAddr,
+        server: usize,
+    ) -> impl Iterator<Item = SocketAddr> + use<'_> {
+        let known = self.0.get(server).and_then(|server| match &server.state {
+            Place::Known(addresses) => Some(addresses),
+            _ => None,
+        });
+        known.into_iter().flatten().copied().filter(move |&address| reaches(base, address))
     }
 
     pub(super) fn set_asked(&mut self, at: usize) {
@@ -125,10 +141,11 @@ impl Gatherer {
         answer: Result<&[SocketAddr], DriverError>,
         fx: &mut Effects,
     ) {
-        let Some(work) = &mut self.work else { return };
-        let Some(at) = work.servers.resolving(request) else { return };
-        let addresses = answer.map(distinct);
+        let Some(at) = self.work.as_ref().and_then(|work| work.servers.resolving(request)) else { return };
         let number = u16::try_from(at).ok();
+        let is_stream = number.and_then(|n| self.relay_server(n)).is_some_and(|s| s.transport.is_stream());
+        let addresses = answer.map(if is_stream { usable } else { distinct });
+        let Some(work) = &mut self.work else { return };
         let Some(server) = work.servers.0.get_mut(at) else { return };
         match addresses {
             Ok(addresses) if !addresses.is_empty() => {
@@ -162,6 +179,17 @@ fn distinct(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     for address in addresses.iter().copied().map(canonical).filter(|a| is_usable(*a)) {
         let kind = |a: SocketAddr| (a.is_ipv4(), discriminant(&scope(a)));
         if !kept.iter().any(|k| kind(*k) == kind(address)) {
+            kept.push(address);
+        }
+    }
+    kept
+}
+
+/// The first usable addresses, each once, in the driver's order.
+fn usable(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    let mut kept: Vec<SocketAddr> = Vec::new();
+    for address in addresses.iter().copied().map(canonical).filter(|a| is_usable(*a)) {
+        if kept.len() < MAX_ADDRESSES && !kept.contains(&address) {
             kept.push(address);
         }
     }

@@ -17,11 +17,15 @@
 //! | file | what it is |
 //! |---|---|
 //! | `relay.rs` | one allocation, and the packets that wait for it |
+//! | `connecting.rs` | a connection to a server over TCP or TLS |
+//! | `redirect.rs` | servers that send us on to others |
 //! | `port.rs` | another client port, where the server wants one |
 //! | `backoff.rs` | when to ask again for one that was lost |
 
 mod backoff;
+mod connecting;
 mod port;
+mod redirect;
 mod relay;
 
 use alloc::collections::VecDeque;
@@ -33,8 +37,9 @@ use floe_turn::client::{Failure, Received as TurnReceived, RelayPath};
 
 use crate::config::RelayServer;
 use crate::effects::Effects;
+use crate::event::RelayLoss;
 use crate::ids::{Component, RelayId, RequestId, SocketId};
-use crate::io::{Command, Rejection, Transmit};
+use crate::io::{Command, DriverError, Rejection, Transmit};
 use crate::keys::Keyring;
 use crate::message::Outgoing;
 
@@ -49,8 +54,15 @@ pub(crate) struct Allocation {
     pub(crate) base: SocketAddr,
     /// Number of the server in the configuration.
     pub(crate) server: u16,
-    /// Where it is. Canonical.
+    /// Where it is; the first of its addresses, where several are tried. Canonical.
     pub(crate) to: SocketAddr,
+}
+
+impl Allocation {
+    /// Whether both are the same but for which of the server's addresses comes first, which the name service shuffles.
+    fn is_same_line(&self, other: &Self) -> bool {
+        Self { to: other.to, ..*self } == *other
+    }
 }
 
 /// What happened to a relay.
@@ -59,9 +71,9 @@ pub(crate) enum News {
     /// There is an allocation.
     Allocated(RelayId),
     /// There is none, and none is asked for any more.
-    Failed(Allocation, Failure),
+    Failed(Allocation, RelayLoss),
     /// There is none any more.
-    Lost(RelayId, Allocation, Failure),
+    Lost(RelayId, Allocation, RelayLoss),
     /// The server does not let a peer be sent to.
     Forbidden(RelayId, IpAddr),
     /// What has to stand around the data to a peer is different from now on.
@@ -96,15 +108,19 @@ impl Relays {
         self.list.is_empty()
     }
 
-    /// Asks for an allocation. One that there is already, as after a restart, is told of again.
+    /// Asks for an allocation. One that there is already, as after a restart, is told of again. A server that is reached over
+    /// connections is tried at these addresses.
     pub(crate) fn allocate(
         &mut self,
         wanted: &Allocation,
         server: &RelayServer,
+        addresses: &[SocketAddr],
         now: Time,
         fx: &mut Effects,
     ) {
-        if let Some(known) = self.list.iter().find(|r| r.wanted == *wanted && r.stage != Stage::Over) {
+        let is_known = |r: &Relay| r.wanted == *wanted || (r.line.is_some() && r.wanted.is_same_line(wanted));
+        if let Some(known) = self.list.iter_mut().find(|r| is_known(r) && r.stage != Stage::Over) {
+            known.wanted.to = wanted.to;
             if known.stage == Stage::Allocated {
                 self.news.push_back(News::Allocated(known.id));
             }
@@ -112,8 +128,8 @@ impl Relays {
         }
         let id = RelayId(self.next);
         self.next = self.next.wrapping_add(1);
-        let Some(mut relay) = Relay::new(id, wanted, server, fx.random.bytes()) else { return };
-        relay.ask(now);
+        let Some(mut relay) = Relay::new(id, wanted, (server, addresses), fx) else { return };
+        relay.begin(now);
         self.list.push(relay);
     }
 
@@ -156,8 +172,9 @@ impl Relays {
     /// Whatever is due.
     pub(crate) fn handle_timeout(&mut self, now: Time, fx: &mut Effects) {
         self.expire_openings(now);
+        self.expire_attempts(now);
         for relay in &mut self.list {
-            relay.handle_timeout(now);
+            relay.handle_timeout(now, fx);
         }
         self.take_events(now, fx);
     }
@@ -168,7 +185,7 @@ impl Relays {
 
     fn take_events(&mut self, now: Time, fx: &mut Effects) {
         for relay in &mut self.list {
-            relay.take_events(now, &mut self.news);
+            relay.take_events(now, &mut self.news, fx);
         }
         self.forget_over(fx);
     }
@@ -181,12 +198,14 @@ impl Relays {
     }
 
     /// A socket is gone, and with it every allocation that was reached through it.
-    pub(crate) fn socket_failed(&mut self, socket: SocketId, fx: &mut Effects) {
-        for relay in self.list.iter_mut().filter(|r| r.socket() == socket) {
+    pub(crate) fn socket_failed(&mut self, socket: SocketId, now: Time, fx: &mut Effects) {
+        self.disconnected(socket, DriverError::Other, now, fx);
+        for relay in self.list.iter_mut().filter(|r| r.socket() == Some(socket)) {
+            let failure = RelayLoss::Server(Failure::Disconnected);
             let news = if relay.stage == Stage::Allocated {
-                News::Lost(relay.id, relay.wanted, Failure::Disconnected)
+                News::Lost(relay.id, relay.wanted, failure)
             } else {
-                News::Failed(relay.wanted, Failure::Disconnected)
+                News::Failed(relay.wanted, failure)
             };
             self.news.push_back(news);
             relay.stage = Stage::Over;
@@ -194,11 +213,29 @@ impl Relays {
         self.forget_over(fx);
     }
 
+    /// The address of ours that these relays were for is gone: nobody asks for them any more.
+    pub(crate) fn base_gone(&mut self, base: SocketId, now: Time, fx: &mut Effects) {
+        for relay in self.list.iter_mut().filter(|r| r.wanted.socket == base) {
+            if relay.stage == Stage::Allocated {
+                let failure = RelayLoss::Server(Failure::AddressChanged);
+                self.news.push_back(News::Lost(relay.id, relay.wanted, failure));
+            }
+            self.late.extend(relay.questions());
+            relay.close(now);
+        }
+        self.forget_over(fx);
+    }
+
+    /// Whether a base is needed by a relay that somebody needs.
+    pub(crate) fn need(&self, base: SocketId, is_needed: impl Fn(SocketId) -> bool) -> bool {
+        self.list.iter().any(|r| r.wanted.socket == base && is_needed(r.id.socket()))
+    }
+
     /// Gathering waits no longer for this one.
     pub(crate) fn give_up(&mut self, wanted: &Allocation, now: Time, fx: &mut Effects) {
         let waits = |r: &Relay| r.wanted == *wanted && r.stage != Stage::Allocated;
         if let Some(at) = self.list.iter().position(waits) {
-            self.late.extend(Self::openings(&self.list[at..=at]));
+            self.late.extend(self.list[at].questions());
             self.list[at].close(now);
             self.forget_over(fx);
         }
@@ -252,8 +289,8 @@ impl Relays {
     /// Deletes every allocation (RFC 8656 §8). The packets for that can still be polled; sockets that are to be closed live long enough
     /// for a driver that sends before it closes.
     pub(crate) fn close(&mut self, now: Time, fx: &mut Effects) {
-        self.late.extend(Self::openings(&self.list));
         for relay in &mut self.list {
+            self.late.extend(relay.questions());
             relay.close(now);
             if let Some(socket) = relay.own_socket() {
                 fx.command(Command::CloseSocket { socket });

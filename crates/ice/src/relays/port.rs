@@ -1,7 +1,6 @@
 //! Another client port, where the server has an allocation of somebody else's, or of an earlier life of ours, on the one we have
 //! (437, RFC 8656 §7.4). It takes another socket, which only the driver can open.
 
-use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use floe_stun::Time;
@@ -46,12 +45,20 @@ impl Relays {
             self.forget_over(fx);
             return true;
         }
-        let Some(at) = self.late.iter().position(|&late| late == request) else { return false };
+        if !self.late.contains(&request) {
+            return false;
+        }
+        self.came_late(request, answer.ok().map(|(socket, _)| socket), fx);
+        true
+    }
+
+    /// What nobody waits for any more is closed again.
+    pub(super) fn came_late(&mut self, request: RequestId, socket: Option<SocketId>, fx: &mut Effects) {
+        let Some(at) = self.late.iter().position(|&late| late == request) else { return };
         self.late.swap_remove(at);
-        if let Ok((socket, _)) = answer {
+        if let Some(socket) = socket {
             fx.command(Command::CloseSocket { socket });
         }
-        true
     }
 
     /// Drivers that did not answer in time. What they open later is closed again.
@@ -62,10 +69,5 @@ impl Relays {
                 relay.stay_without_port(&mut self.news);
             }
         }
-    }
-
-    /// Sockets that may still come for these relays, which are none any more.
-    pub(super) fn openings(relays: &[super::Relay]) -> Vec<RequestId> {
-        relays.iter().filter_map(|r| r.opening().map(|(request, _)| request)).collect()
     }
 }

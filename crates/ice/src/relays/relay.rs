@@ -2,22 +2,27 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
 use floe_stun::Time;
 use floe_turn::client::{
-    Allocated, Config, Credentials, Event, Failure, Received, Rejection as TurnRejection, RelayPath, Relayed,
+    Allocated, Alternate, Config, Credentials, Event, Failure, Received, Rejection as TurnRejection,
+    RelayPath, Relayed,
 };
-use floe_turn::{Client, MAX_PREFIX};
+use floe_turn::{Carrier, Client, MAX_PREFIX};
 
 use crate::config::RelayServer;
 use crate::effects::Effects;
+use crate::event::RelayLoss;
 use crate::ids::{RelayId, RequestId, SocketId};
-use crate::io::{Command, Rejection, Transmit};
+use crate::io::{Command, DriverError, Rejection, Transmit};
 use crate::keys::Keyring;
 use crate::message::Outgoing;
 
 use super::backoff::Backoff;
+use super::connecting::{Connecting, Line};
+use super::redirect::Asked;
 use super::{Allocation, News, Unwrapped};
 
 /// Packets that may wait for permissions (our own rule); of more, the oldest goes. A check is repeated, and an answer asked for
@@ -29,6 +34,8 @@ const MAX_READY: usize = 256;
 /// How far a relay is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Stage {
+    /// The driver connects to the server.
+    Connecting,
     /// The client asks for an allocation.
     Asking,
     /// The server wants another port, which the driver is to be asked for.
@@ -49,9 +56,21 @@ pub(crate) struct Relay {
     /// What was asked for.
     pub(crate) wanted: Allocation,
     pub(super) stage: Stage,
-    client: Box<Client>,
-    /// The socket that reaches the server, where it is not that of the base (`port.rs`).
-    own: Option<SocketId>,
+    pub(super) credentials: Credentials,
+    pub(super) client: Box<Client>,
+    /// The server that is asked: the one that is wanted, or another that it named.
+    pub(crate) server: SocketAddr,
+    pub(super) asked: Asked,
+    /// Where the server wants us to go.
+    pub(super) alternate: Option<Alternate>,
+    /// Of a server that is reached over connections.
+    pub(super) line: Option<Box<Line>>,
+    /// The connection to the server; of one over UDP its socket, where that is not that of the base (`port.rs`).
+    pub(super) own: Option<SocketId>,
+    /// Why there is no connection any more.
+    pub(super) cut: Option<DriverError>,
+    /// The server wants another port of ours: the client stays.
+    pub(super) moves: bool,
     /// There was an allocation, so that one is asked for again when it is lost.
     was_allocated: bool,
     backoff: Backoff,
@@ -66,20 +85,25 @@ impl Relay {
     pub(super) fn new(
         id: RelayId,
         wanted: &Allocation,
-        server: &RelayServer,
-        seed: [u8; 32],
+        (server, addresses): (&RelayServer, &[SocketAddr]),
+        fx: &mut Effects,
     ) -> Option<Self> {
         let credentials = Credentials::new(server.username.clone(), server.password.clone()).ok()?;
-        let config = Config {
-            relayed: Relayed::Both { even_port: false },
-            ..Config::new(wanted.to, Some(credentials), seed)
-        };
+        let line = server.transport.is_stream().then(|| Line::new(addresses, server.certificate_name()));
+        let client = client_of(wanted.to, &credentials, line.is_some(), fx)?;
         Some(Self {
             id,
             wanted: *wanted,
             stage: Stage::Asking,
-            client: Box::new(Client::new(config).ok()?),
+            credentials,
+            client,
+            server: wanted.to,
+            asked: Asked::default(),
+            alternate: None,
+            line: line.map(Box::new),
             own: None,
+            cut: None,
+            moves: false,
             was_allocated: false,
             backoff: Backoff::default(),
             waiting: VecDeque::new(),
@@ -87,15 +111,27 @@ impl Relay {
         })
     }
 
+    /// Asks for the first time.
+    pub(super) fn begin(&mut self, now: Time) {
+        match &mut self.line {
+            Some(line) => {
+                line.connecting = Connecting::to(&line.addresses);
+                self.stage = Stage::Connecting;
+            }
+            None => self.ask(now),
+        }
+    }
+
     pub(super) fn ask(&mut self, now: Time) {
         self.stage = Stage::Asking;
+        self.asked.note(self.server, now);
         // Busy, too soon or refused: its own events say what comes of it.
         let _ = self.client.allocate(now);
     }
 
-    /// The socket that reaches the server.
-    pub(crate) fn socket(&self) -> SocketId {
-        self.own.unwrap_or(self.wanted.socket)
+    /// The socket that reaches the server; none while there is no connection.
+    pub(crate) fn socket(&self) -> Option<SocketId> {
+        self.own.or_else(|| self.line.is_none().then_some(self.wanted.socket))
     }
 
     /// The socket that was opened for this relay alone.
@@ -104,7 +140,7 @@ impl Relay {
     }
 
     pub(super) fn is_from(&self, socket: SocketId, source: SocketAddr) -> bool {
-        self.socket() == socket && self.wanted.to == source
+        self.socket() == Some(socket) && self.server == source
     }
 
     /// What the server granted, while it does.
@@ -123,9 +159,9 @@ impl Relay {
         self.client.handle_datagram(source, contents, now)
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Time) {
+    pub(super) fn handle_timeout(&mut self, now: Time, fx: &mut Effects) {
         if matches!(self.stage, Stage::Lost(retry) if retry <= now) {
-            self.ask(now);
+            self.retry(now, fx);
         }
         if self.client.poll_timeout().is_some_and(|due| due <= now) {
             self.client.handle_timeout(now);
@@ -136,6 +172,7 @@ impl Relay {
         let own = match self.stage {
             Stage::Lost(retry) => Some(retry),
             Stage::Opening { deadline, .. } => Some(deadline),
+            Stage::Connecting => self.line.as_ref().and_then(|line| line.connecting.next_timeout()),
             Stage::Over => return None,
             _ => None,
         };
@@ -143,7 +180,7 @@ impl Relay {
     }
 
     /// What the client tells, as far as it is of interest here.
-    pub(super) fn take_events(&mut self, now: Time, news: &mut VecDeque<News>) {
+    pub(super) fn take_events(&mut self, now: Time, news: &mut VecDeque<News>, fx: &mut Effects) {
         while let Some(event) = self.client.poll_event() {
             match event {
                 Event::Allocated(_) => {
@@ -159,13 +196,15 @@ impl Relay {
                 Event::ChannelBound { peer, .. }
                 | Event::ChannelFailed { peer, .. }
                 | Event::ChannelLapsed { peer } => news.push_back(News::Reframed(self.id, peer)),
-                Event::NeedNewPort => self.stage = Stage::NeedsPort,
-                Event::Failed { reason, retry_at } => self.failed(reason, retry_at, now, news),
+                Event::NeedNewPort => self.needs_port(fx),
+                Event::AlternateServer(alternate) => self.alternate = Some(alternate),
+                Event::Failed { reason: Failure::Redirected, .. } => self.redirected(now, news, fx),
+                Event::Failed { reason, retry_at } => self.failed(reason, retry_at, now, (news, fx)),
                 Event::Lost { reason, retry_at } => {
                     self.waiting.clear();
                     self.ready.clear();
                     self.pause(retry_at, now);
-                    news.push_back(News::Lost(self.id, self.wanted, reason));
+                    news.push_back(News::Lost(self.id, self.wanted, self.loss(reason)));
                 }
                 Event::Closed => self.stage = Stage::Over,
                 _ => {}
@@ -174,10 +213,29 @@ impl Relay {
     }
 
     /// One that was there once is asked for until it is there again, or refused for good.
-    fn failed(&mut self, reason: Failure, retry_at: Option<Time>, now: Time, news: &mut VecDeque<News>) {
+    pub(super) fn failed(
+        &mut self,
+        reason: Failure,
+        retry_at: Option<Time>,
+        now: Time,
+        (news, fx): (&mut VecDeque<News>, &mut Effects),
+    ) {
+        let failure = self.loss(reason);
+        self.drop_connection(fx);
+        self.give_up(failure, retry_at, now, news);
+    }
+
+    pub(super) fn give_up(
+        &mut self,
+        failure: RelayLoss,
+        retry_at: Option<Time>,
+        now: Time,
+        news: &mut VecDeque<News>,
+    ) {
         self.pause(retry_at.filter(|_| self.was_allocated), now);
+        self.go_home();
         if self.stage == Stage::Over {
-            news.push_back(News::Failed(self.wanted, reason));
+            news.push_back(News::Failed(self.wanted, failure));
         }
     }
 
@@ -188,11 +246,41 @@ impl Relay {
         };
     }
 
+    /// What is told of a failure that the client gives this reason for.
+    fn loss(&mut self, reason: Failure) -> RelayLoss {
+        match self.cut.take() {
+            Some(cut) if reason == Failure::Disconnected => RelayLoss::Connection(cut),
+            _ => RelayLoss::Server(reason),
+        }
+    }
+
+    /// An allocation that was lost is asked for where it was, over the connection that may still be there.
+    fn retry(&mut self, now: Time, fx: &mut Effects) {
+        match &mut self.line {
+            Some(line) if self.own.is_none() => {
+                let is_configured = line.alternate_name.is_none() && line.addresses.contains(&self.server);
+                let here = core::slice::from_ref(&self.server);
+                line.connecting = Connecting::to(if is_configured { &line.addresses } else { here });
+                self.stage = Stage::Connecting;
+            }
+            _ => {
+                self.renew_client(fx);
+                self.ask(now);
+            }
+        }
+    }
+
     pub(super) fn opening(&self) -> Option<(RequestId, Time)> {
         match self.stage {
             Stage::Opening { request, deadline } => Some((request, deadline)),
             _ => None,
         }
+    }
+
+    /// What the driver was asked for and may still open.
+    pub(super) fn questions(&self) -> Vec<RequestId> {
+        let attempts = self.line.iter().flat_map(|line| line.connecting.requests());
+        attempts.chain(self.opening().map(|(request, _)| request)).collect()
     }
 
     /// From now on the server is reached through this socket.
@@ -208,13 +296,16 @@ impl Relay {
     /// There is no other port.
     pub(super) fn stay_without_port(&mut self, news: &mut VecDeque<News>) {
         self.stage = Stage::Over;
-        news.push_back(News::Failed(self.wanted, Failure::AllocationMismatch));
+        news.push_back(News::Failed(self.wanted, RelayLoss::Server(Failure::AllocationMismatch)));
     }
 
     /// Deletes the allocation; the packet for that can still be polled.
     pub(super) fn close(&mut self, now: Time) {
         self.waiting.clear();
         self.ready.clear();
+        if let Some(line) = &mut self.line {
+            line.connecting = Connecting::default();
+        }
         self.client.close(now);
         self.stage = Stage::Over;
     }
@@ -261,12 +352,14 @@ impl Relay {
         keys: &impl Fn(&Outgoing) -> Option<&'a Keyring>,
         out: &mut [u8],
     ) -> Option<Transmit> {
+        // Without a connection there is nothing that could be sent, but the farewell of an allocation that is gone with it.
+        let socket = self.socket()?;
         if let Some(len) = self.client.poll_transmit(out) {
-            return Some(self.transmit(len));
+            return Some(self.transmit(socket, len));
         }
         while let Some(packet) = self.ready.pop_front() {
             if let Some(len) = self.encode(&packet, keys(&packet), out) {
-                return Some(self.transmit(len));
+                return Some(self.transmit(socket, len));
             }
         }
         None
@@ -281,9 +374,8 @@ impl Relay {
         Some(len)
     }
 
-    fn transmit(&self, len: usize) -> Transmit {
-        let Allocation { base, to, .. } = self.wanted;
-        Transmit { socket: self.socket(), src_ip: Some(base.ip()), destination: to, len }
+    fn transmit(&self, socket: SocketId, len: usize) -> Transmit {
+        Transmit { socket, src_ip: Some(self.wanted.base.ip()), destination: self.server, len }
     }
 
     pub(super) fn path(&self, peer: SocketAddr) -> Option<RelayPath> {
@@ -306,6 +398,21 @@ impl Relay {
         let allocated = self.stage == Stage::Allocated;
         assert!(!allocated || self.allocated().is_some(), "an allocation is one of the client's, too");
     }
+}
+
+/// A client that asks for addresses of both families. `None` for a configuration that cannot be.
+pub(super) fn client_of(
+    server: SocketAddr,
+    credentials: &Credentials,
+    is_stream: bool,
+    fx: &mut Effects,
+) -> Option<Box<Client>> {
+    let config = Config {
+        carrier: if is_stream { Carrier::Stream } else { Carrier::Datagram },
+        relayed: Relayed::Both { even_port: false },
+        ..Config::new(server, Some(credentials.clone()), fx.random.bytes())
+    };
+    Some(Box::new(Client::new(config).ok()?))
 }
 
 /// What the client's reason is in the terms of the agent.

@@ -165,6 +165,11 @@ pub enum Failure {
     Redirected,
     /// The server sends us to an address where no TURN server can be.
     BadRedirect,
+    /// The servers send us in a circle, or on and on (RFC 8489 §10). Whoever follows [`Event::AlternateServer`] finds out, not a
+    /// [`Client`](crate::Client).
+    ///
+    /// [`Event::AlternateServer`]: super::Event::AlternateServer
+    RedirectLoop,
     /// The server's answer lacks what it must have, or has what we do not know (RFC 8489 §6.3.3).
     MalformedAnswer,
     /// The server allocated an address that nobody can use, or of a family that was not asked for (RFC 8656 §7.3).
@@ -239,6 +244,7 @@ impl fmt::Display for Failure {
             Self::InsufficientCapacity => "the TURN server has no room for more",
             Self::Error(code) => return write!(f, "the TURN server answered with error {code}"),
             Self::Redirected => "the TURN server names another one to use instead",
+            Self::RedirectLoop => "the TURN servers send us to each other without end",
             Self::BadRedirect => "the TURN server names an address where no TURN server can be",
             Self::MalformedAnswer => "the answer of the TURN server is incomplete or not understood",
             Self::UnusableAddress => "the TURN server allocated an address that cannot be used",

@@ -10,7 +10,7 @@ use floe_turn::client::Failure;
 use super::relay_net::{HOSTS, OTHER_SERVER, RelayNet, SERVER, at};
 use crate::candidate::CandidateKind;
 use crate::{
-    Component, ConnectionState, Event, GatheringFailure, GatheringState, RelayServer, SendError,
+    Component, ConnectionState, Event, GatheringFailure, GatheringState, RelayLoss, RelayServer, SendError,
     ServerAddress, TransportPolicy,
 };
 
@@ -238,8 +238,9 @@ fn a_server_that_forgot_its_allocations_is_asked_again_and_a_restart_of_ice_brin
     net.restart_server();
     // The refresh of the allocation, or of a permission, finds out.
     net.run(600_000);
-    let lost =
-        |event: &&Event| matches!(event, Event::RelayLost { failure: Failure::AllocationMismatch, .. });
+    let lost = |event: &&Event| {
+        matches!(event, Event::RelayLost { failure: RelayLoss::Server(Failure::AllocationMismatch), .. })
+    };
     for side in 0..2 {
         assert_eq!(net.events[side].iter().filter(lost).count(), 1, "{:?}", net.events[side]);
         assert!(matches!(net.agents[side].state(), ConnectionState::Disconnected | ConnectionState::Failed));
@@ -287,7 +288,9 @@ fn a_relay_is_lost_with_the_socket_that_reaches_it() {
     net.run(10);
     assert_eq!(net.agents[0].send_path(Component::default()), Err(SendError::NotConnected));
     assert!(
-        net.events[0].iter().any(|e| matches!(e, Event::RelayLost { failure: Failure::Disconnected, .. }))
+        net.events[0]
+            .iter()
+            .any(|e| matches!(e, Event::RelayLost { failure: RelayLoss::Server(Failure::Disconnected), .. }))
     );
 }
 

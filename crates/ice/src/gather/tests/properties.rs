@@ -229,7 +229,7 @@ impl World {
             match command {
                 Command::OpenUdp { request, address } => self.plan(at, Deed::Open(request, address, works)),
                 Command::Resolve { request, .. } => self.plan(at, Deed::Resolve(request, works)),
-                Command::CloseSocket { .. } => {}
+                Command::Connect { .. } | Command::CloseSocket { .. } => {}
             }
         }
         let packets = self.bench.sent[self.packets..].to_vec();
