@@ -1,10 +1,11 @@
-//! What the operator may want to know: one event when an allocation begins, one when it ends.
+//! What the operator may want to know: an event when an allocation begins, is refreshed, ends, or is refused.
 
 use alloc::sync::Arc;
 use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::link::{AllocationId, Link, RelayId};
+use super::rejection::Rejection;
 use super::traffic::Traffic;
 
 /// Something the operator may want to know, log or bill.
@@ -23,6 +24,24 @@ pub enum Event {
         relays: [Option<SocketAddr>; 2],
         /// How long it lives if it is not refreshed.
         lifetime: Duration,
+    },
+    /// A client refreshed its allocation (RFC 8656 §8).
+    AllocationRefreshed {
+        /// The allocation.
+        allocation: AllocationId,
+        /// How long it lives from now on if it is not refreshed again.
+        lifetime: Duration,
+    },
+    /// A client was refused an allocation. One that shows no credentials yet is not refused but asked for them, and one whose
+    /// source is limited ([`Config::challenges`](super::Config::challenges)) is not reported.
+    AllocationRefused {
+        /// Where the client is.
+        link: Link,
+        /// The user name of the client, which is what it claims where the reason is [`Rejection::BadCredentials`]: anything
+        /// up to 508 bytes long. `None` if it claims none, or hides it.
+        user: Option<Arc<str>>,
+        /// Why.
+        reason: Rejection,
     },
     /// A client took its allocation along to another address (RFC 8016).
     AllocationMoved {

@@ -226,6 +226,7 @@ impl Server {
             self.relays.release_port(family, port);
         }
         if let Some(allocation) = self.allocations.remove(key) {
+            self.tell_of_refusal(opening.reply.method, allocation.link, Some(allocation.user), why);
             self.accounts.release(allocation.account);
             // Of a pair the port to be reserved counted from the beginning.
             if opening.demand == PortDemand::EvenPair {

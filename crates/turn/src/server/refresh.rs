@@ -9,7 +9,8 @@ use super::Server;
 use super::allocate::{read, read_family};
 use super::authenticate::Authenticated;
 use super::effects::Reply;
-use super::event::EndReason;
+use super::event::{EndReason, Event};
+use super::link::AllocationId;
 use super::ports::index;
 use super::rejection::{Rejection, count};
 use super::slab::Key;
@@ -51,6 +52,7 @@ impl Server {
             }
         }
         self.schedule(key);
+        self.fx.event(Event::AllocationRefreshed { allocation: AllocationId(key), lifetime: desired });
         // RFC 8016 §3.2.2: whoever came with a ticket gets the next one.
         self.confirm_refresh(&auth.reply, desired, ticket.map(|_| key));
         Ok(())

@@ -1,9 +1,13 @@
 //! What clients send, and to whom it goes (RFC 8656 §5).
 
+use alloc::sync::Arc;
+
+use floe_stun::attributes::Username;
 use floe_stun::{Class, Message, Method, PacketKind, Time, classify};
 
 use super::authenticate::Authenticated;
 use super::binding::{Answer, MAX_RESPONSE, Silence, is_answerable};
+use super::event::Event;
 use super::from_client::Received;
 use super::link::Link;
 use super::rejection::{Rejection, count};
@@ -81,13 +85,38 @@ impl Server {
         }
         let auth = match self.authenticate(request, link, now) {
             Ok(auth) => auth,
-            Err(refused) => return Err(self.refuse_stranger(&request, link, refused, now)),
+            Err(refused) => {
+                let why = self.refuse_stranger(&request, link, refused, now);
+                // To be asked for credentials, or for a new nonce, is no refusal.
+                if why == Rejection::BadCredentials {
+                    let claimed = request.get::<Username<'_>>().ok().flatten();
+                    let claimed = claimed.and_then(|name| core::str::from_utf8(name.as_bytes()).ok());
+                    self.tell_of_refusal(request.method(), link, claimed.map(Arc::from), why);
+                }
+                return Err(why);
+            }
         };
         // An allocation whose time is over is gone, even if its timer is late.
         if let Some(key) = self.allocations.on(&link) {
             self.expire_relays(key, now);
         }
-        self.on_authenticated(&auth, now).inspect_err(|why| self.refuse(&auth.reply, &request, *why, now))
+        self.on_authenticated(&auth, now).inspect_err(|why| {
+            self.refuse(&auth.reply, &request, *why, now);
+            self.tell_of_refusal(request.method(), link, Some(auth.user.name.clone()), *why);
+        })
+    }
+
+    /// The event that goes with the refusal of an allocation.
+    pub(super) fn tell_of_refusal(
+        &mut self,
+        method: Method,
+        link: Link,
+        user: Option<Arc<str>>,
+        reason: Rejection,
+    ) {
+        if method == Method::ALLOCATE {
+            self.fx.event(Event::AllocationRefused { link, user, reason });
+        }
     }
 
     fn on_authenticated(&mut self, auth: &Authenticated<'_>, now: Time) -> Result<(), Rejection> {

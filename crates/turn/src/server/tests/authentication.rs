@@ -14,7 +14,7 @@ use floe_stun::{
 
 use super::client::{Client, OFFERED, Response, Style, for_udp, plain};
 use super::world::World;
-use crate::server::{RateLimit, Received, Rejection, SharedSecret};
+use crate::server::{Event, RateLimit, Received, Rejection, SharedSecret};
 
 const AT: &str = "198.51.100.7:5000";
 const ID: TransactionId = TransactionId::new(*b"transaction!");
@@ -293,4 +293,25 @@ fn keys_can_be_stored_without_passwords() {
         401,
         "there is no such key"
     );
+}
+
+#[test]
+fn a_refusal_is_told_with_the_name_and_a_challenge_is_not() {
+    let mut world = World::with(|config| config.limits.allocations_per_user = 1);
+    let (client, _) = world.allocated(AT);
+    world.events();
+    let mut wrong = Client::at("198.51.100.8:5000");
+    wrong.password = "not alice's";
+    world.greet(&mut wrong);
+    assert!(world.events().is_empty(), "it was asked for credentials");
+    assert_eq!(world.once(&wrong, Method::ALLOCATE, for_udp).code(), 401);
+    assert_eq!(world.once(&wrong, Method::REFRESH, |message| message).code(), 401);
+    let mut second = Client::at("198.51.100.9:5000");
+    assert_eq!(world.request(&mut second, Method::ALLOCATE, for_udp).code(), 486);
+    let told: Vec<_> = world.events();
+    let expected = [(wrong.link, Rejection::BadCredentials), (second.link, Rejection::QuotaReached)];
+    let expected =
+        expected.map(|(link, reason)| Event::AllocationRefused { link, user: Some("alice".into()), reason });
+    assert_eq!(told, expected, "of what was no Allocate there is nothing to tell");
+    assert_eq!(world.once(&client, Method::REFRESH, |message| message).code(), 0);
 }

@@ -37,7 +37,11 @@ fn after_some_tries_the_client_is_told_that_there_is_no_room() {
     assert_eq!(world.request(&mut client, Method::ALLOCATE, for_udp).code(), 508);
     assert_eq!(world.server.stats().relays_failed, 8);
     assert_eq!(world.server.allocations(), 0);
-    assert!(world.events().is_empty());
+    let events = world.events();
+    assert!(
+        matches!(&events[..], [Event::AllocationRefused { user: Some(user), reason: Rejection::NoCapacity, .. }] if &**user == "alice"),
+        "{events:?}"
+    );
     world.busy.clear();
     assert_eq!(world.request(&mut client, Method::ALLOCATE, for_udp).code(), 0);
 }

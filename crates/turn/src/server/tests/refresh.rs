@@ -122,7 +122,15 @@ fn the_halves_of_a_dual_allocation_live_and_die_apart() {
     assert_eq!(world.bind(&mut client, 0x4000, PEER), 0);
     world.pass(Duration::from_secs(100));
     assert!(world.open.contains_key(&v4) && !world.open.contains_key(&v6));
-    assert!(world.events().len() == 1, "it has not ended");
+    let events = world.events();
+    let [
+        Event::AllocationBegun { allocation, .. },
+        Event::AllocationRefreshed { allocation: refreshed, lifetime },
+    ] = events[..]
+    else {
+        panic!("it has begun and was refreshed, and has not ended: {events:?}")
+    };
+    assert_eq!((refreshed, lifetime), (allocation, Duration::from_secs(600)));
     assert_eq!(world.send_channel(&client, 0x4000, b"x").unwrap().from, v4);
     assert_eq!(world.send_channel(&client, 0x4001, b"x"), Err(Rejection::UnboundChannel));
     // What is not there any more cannot be refreshed.
