@@ -221,14 +221,19 @@ pub(crate) fn translate(
 }
 
 /// The events on their way to the application.
-#[derive(Default)]
-pub(crate) struct Events {
-    queue: Mutex<VecDeque<Event>>,
+pub(crate) struct Events<T = Event> {
+    queue: Mutex<VecDeque<T>>,
     arrived: Notify,
 }
 
-impl Events {
-    pub(crate) fn push(&self, event: Event) {
+impl<T> Default for Events<T> {
+    fn default() -> Self {
+        Self { queue: Mutex::default(), arrived: Notify::new() }
+    }
+}
+
+impl<T> Events<T> {
+    pub(crate) fn push(&self, event: T) {
         let mut queue = lock(&self.queue);
         if queue.len() >= MAX_EVENTS {
             queue.pop_front();
@@ -238,7 +243,7 @@ impl Events {
         self.arrived.notify_waiters();
     }
 
-    pub(crate) fn pop(&self) -> Option<Event> {
+    pub(crate) fn pop(&self) -> Option<T> {
         lock(&self.queue).pop_front()
     }
 
@@ -248,7 +253,7 @@ impl Events {
     }
 
     /// The next event, or `None` once there is none and `ended` says that none will come.
-    pub(crate) async fn next(&self, ended: impl Fn() -> bool) -> Option<Event> {
+    pub(crate) async fn next(&self, ended: impl Fn() -> bool) -> Option<T> {
         loop {
             let mut arrived = std::pin::pin!(self.arrived.notified());
             arrived.as_mut().enable();

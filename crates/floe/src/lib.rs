@@ -33,7 +33,7 @@
 //!
 //! - [`guide::embedding`]: signalling, errors, changes of the network, other protocols on top.
 //! - [`guide::nat_types`]: when two peers can reach each other, and when they need a relay.
-//! - [`guide::server`]: running a STUN server.
+//! - [`guide::server`]: running a STUN or TURN server.
 //! - [`guide::sans_io`]: the same agent without tokio, sockets or clock, in the crate [`ice`].
 //!
 //! # What holds

@@ -1,7 +1,51 @@
-//! Running a STUN server.
+//! Running a STUN or TURN server.
 //!
-//! A STUN server tells each client the address its packets come from. It needs a public address without a NAT in
-//! front, and next to no resources: it keeps no state, and each answer is one small packet.
+//! A STUN server tells each client the address its packets come from. It needs a public address without a NAT in front,
+//! and next to no resources: it keeps no state, and each answer is one small packet. A TURN server does so too, and relays
+//! data for clients that find no direct path: every byte passes through it twice, and whoever may use it may use up its
+//! bandwidth.
+//!
+//! ```
+//! use floe::server::TurnServer;
+//! use floe::turn::server::{Credentials, SharedSecret};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut credentials = Credentials::new("example.org")?;
+//! credentials.add_secret(SharedSecret::new(b"what the web service knows as well"));
+//! let server = TurnServer::builder(credentials)
+//!     // 0.0.0.0:3478 and [::]:3478 in earnest (RFC 8656 §5).
+//!     .listen("127.0.0.1:0".parse()?)
+//!     .configure(|config| config.limits.allocations_per_user = 8)
+//!     .start()
+//!     .await?;
+//! for listener in server.listeners() {
+//!     println!("turn:{}?transport={}", listener.address, listener.transport);
+//! }
+//! server.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The program does the same without a line of code: `floe serve`.
+//!
+//! # What to decide
+//!
+//! - **Who may use it.** Named users for a handful of machines; for browsers and apps credentials that your web service
+//!   hands out for some hours, made from a secret that only it and the server know
+//!   ([`SharedSecret`](floe_turn::server::SharedSecret)).
+//! - **Where relays are.** Peers send to the relays' address: a public one. Behind a NAT that maps one address to
+//!   another, as cloud providers have them, name both ([`RelayAddress`](floe_turn::server::RelayAddress)). The ports of
+//!   [`Config::relay_ports`](floe_turn::server::Config::relay_ports) have to pass the firewall over UDP.
+//! - **Whom it relays to.** Nobody inside: loopback, private and link-local addresses are refused unless
+//!   [`Config::peers`](floe_turn::server::Config::peers) allows them, so that the server is no way around a firewall.
+//! - **How much one may take**: [`Limits`](floe_turn::server::Limits) per user and in total,
+//!   [`StreamLimits`](crate::server::StreamLimits) for connections. Each allocation takes a file descriptor and each
+//!   connection another: raise the limit of the process (`ulimit -n`) above the sum.
+//! - **What to watch**: [`TurnServer::next_event`](crate::server::TurnServer::next_event) tells of each allocation and each
+//!   refusal, [`TurnServer::stats`](crate::server::TurnServer::stats) counts everything else.
+//!
+//! # A STUN server alone
 //!
 //! ```
 //! use floe::server::StunServer;
@@ -28,5 +72,5 @@
 //! - **Watch** [`StunServer::stats`](crate::server::StunServer::stats): many ignored datagrams are scans, many
 //!   limited ones are an attack or a limit that is too low for clients behind one shared address.
 //!
-//! The machine behind it, without sockets, is [`BindingServer`](floe_turn::BindingServer). Relaying (TURN) is
-//! the business of [`Server`](floe_turn::Server), which has no tokio layer yet: its example `turn_server` has one of threads.
+//! The machines behind them, without sockets, are [`Server`](floe_turn::Server) and
+//! [`BindingServer`](floe_turn::BindingServer).

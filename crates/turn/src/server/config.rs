@@ -73,7 +73,8 @@ pub struct Config {
     /// The SOFTWARE of responses to Binding, Allocate and Refresh, at most 64 bytes. RFC 8656 §5 wants it; it tells
     /// strangers the version and makes responses longer, so by default there is none.
     pub software: Option<String>,
-    /// How often one source may be told to authenticate itself. The default has a key from [`seed`](Self::seed).
+    /// How often one source may be told to authenticate itself, and that it did so wrongly. The former has no limit on
+    /// streams. The default has a key from [`seed`](Self::seed).
     pub challenges: Option<RateLimit>,
     /// How often one source gets an answer to a Binding request. Default without limit.
     pub bindings: Option<RateLimit>,

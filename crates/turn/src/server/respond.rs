@@ -9,6 +9,7 @@ use super::binding::{MAX_UNKNOWN, collect_unknown};
 use super::effects::Reply;
 use super::link::Link;
 use super::rejection::Rejection;
+use crate::framing::Carrier;
 
 /// The comprehension-required attributes of RFC 8489 and RFC 8656. Where they have no business they are ignored. The
 /// last one counts only if the driver can do what it asks for (RFC 8656 §7.2, §11.2).
@@ -48,8 +49,11 @@ impl Server {
         refused: Refused,
         now: Time,
     ) -> Rejection {
-        // Who knows a key is no stranger.
-        if refused.seal.is_none() && !self.challenges.allow(link.mapped().ip(), now) {
+        // Who knows a key is no stranger. Whoever has a connection has no forged address, so nobody else gets what it asks
+        // for; and it would wait in vain, as nothing is repeated on a stream.
+        let asks_on_stream = refused.why == Rejection::Unauthenticated && link.carrier == Carrier::Stream;
+        let limited = refused.seal.is_none() && !asks_on_stream;
+        if limited && !self.challenges.allow(link.mapped().ip(), now) {
             return Rejection::RateLimited;
         }
         let reply = Reply { seal: refused.seal, ..Reply::to(request, link) };

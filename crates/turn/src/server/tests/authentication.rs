@@ -14,7 +14,7 @@ use floe_stun::{
 
 use super::client::{Client, OFFERED, Response, Style, for_udp, plain};
 use super::world::World;
-use crate::server::{Event, RateLimit, Received, Rejection, SharedSecret};
+use crate::server::{Event, Link, RateLimit, Received, Rejection, SharedSecret, SocketId};
 
 const AT: &str = "198.51.100.7:5000";
 const ID: TransactionId = TransactionId::new(*b"transaction!");
@@ -273,6 +273,13 @@ fn one_source_is_challenged_only_so_often_and_the_authenticated_are_not_limited(
     let request = wrong.request(world.id(), Method::ALLOCATE, for_udp);
     assert_eq!(world.hand_in(wrong.link, &request).1, None);
     assert_eq!(world.once(&client, Method::ALLOCATE, for_udp).code(), 0);
+    // On a stream the source is not forged, and what is dropped is not sent again; guesses are limited there too.
+    let mut on_stream = Client::on(Link::stream(SocketId(9), AT.parse().unwrap()));
+    world.greet(&mut on_stream);
+    let wrong = Client { password: "guess", ..on_stream.clone() };
+    let request = wrong.request(world.id(), Method::ALLOCATE, for_udp);
+    assert_eq!(world.hand_in(wrong.link, &request).1, None);
+    assert_eq!(world.once(&on_stream, Method::ALLOCATE, for_udp).code(), 0);
     world.pass(Duration::from_secs(1));
     assert!(world.hand_in(client.link, &challenge).1.is_some());
 }
