@@ -10,6 +10,7 @@ pub(crate) const CRATE_IMPORTS: &[(&str, &[&str])] = &[
     ("floe-cli", &["floe", "floe-netsim"]),
     ("floe", &["floe-ice", "floe-turn", "floe-stun"]),
     ("floe-netsim", &["floe-ice", "floe-turn", "floe-stun"]),
+    ("floe-signal", &["floe-ice"]),
     ("floe-ice", &["floe-turn", "floe-stun"]),
     ("floe-turn", &["floe-stun"]),
     ("floe-stun", &[]),
@@ -29,6 +30,9 @@ pub(crate) const ICE_LAYERS: &[&[&str]] = &[
     // Values that stand alone.
     &["candidate", "ids", "pace", "random", "sorted"],
 ];
+
+/// The modules of `floe-signal` from the top down: messages carry descriptions.
+pub(crate) const SIGNAL_LAYERS: &[&[&str]] = &[&["message"], &["sdp"]];
 
 /// Whether package `from` may use package `to`.
 pub(crate) fn crate_may_use(from: &str, to: &str) -> bool {

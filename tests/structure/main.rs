@@ -41,6 +41,14 @@ fn modules_of_the_ice_crate_import_only_downwards() {
 }
 
 #[test]
+fn modules_of_the_signal_crate_import_only_downwards() {
+    assert_none(
+        &layers::module_edges(&sources::rust_files_of("crates/signal/src"), layers::SIGNAL_LAYERS),
+        "the signalling modules form layers (see SIGNAL_LAYERS)",
+    );
+}
+
+#[test]
 fn the_oracle_of_the_simulator_knows_nothing_of_the_agent() {
     assert_none(
         &findings(layers::oracle_edges),

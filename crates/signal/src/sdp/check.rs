@@ -1,0 +1,134 @@
+//! The checks of RFC 8829 §5.8: the lines of each level in their order, and the values of what is known.
+
+use std::collections::HashSet;
+use std::str::FromStr;
+
+use floe_ice::candidate::{Credentials, Description};
+
+use super::attribute::{Fingerprint, Setup, is_token};
+use super::lines::{Line, split_attribute};
+use super::section::MediaLine;
+use super::{Sdp, SdpError, SdpFault};
+
+/// RFC 8866 §5: the order of the lines at session level. `t=` and `r=` may alternate, `z=` belongs to them.
+const SESSION_ORDER: &[&str] = &["v", "o", "s", "i", "u", "e", "p", "c", "b", "trz", "k", "a"];
+/// RFC 8866 §5: the order of the lines of a media section.
+const MEDIA_ORDER: &[&str] = &["m", "i", "c", "b", "k", "a"];
+
+pub(super) fn sdp(lines: Vec<Line>) -> Result<Sdp, SdpError> {
+    let sections = levels(&lines)?;
+    for (number, line) in (1..).zip(lines.iter()) {
+        value(line).map_err(|fault| SdpError::at(number, fault))?;
+    }
+    let sdp = Sdp { lines, sections };
+    mids(&sdp)?;
+    data_channels(&sdp)?;
+    Ok(sdp)
+}
+
+/// Finds the media sections, and whether every line stands where it may.
+fn levels(lines: &[Line]) -> Result<Vec<usize>, SdpError> {
+    let mut sections = Vec::new();
+    let (mut order, mut rank, mut has_time) = (SESSION_ORDER, 0, false);
+    for (at, line) in lines.iter().enumerate() {
+        let error = |fault| Err(SdpError::at(at + 1, fault));
+        let kind = line.kind();
+        // RFC 8829 §5.8.1: version, origin and name come first, whatever else there is.
+        if let Some(expected) = ["v", "o", "s"].get(at)
+            && !expected.starts_with(kind)
+        {
+            return error(SdpFault::Missing(["v=", "o=", "s="][at]));
+        }
+        if line.text.is_empty() {
+            break;
+        }
+        if kind == 'm' {
+            if !has_time {
+                return error(SdpFault::Missing("t="));
+            }
+            if sections.len() == Sdp::MAX_SECTIONS {
+                return error(SdpFault::TooManySections);
+            }
+            sections.push(at);
+            (order, rank) = (MEDIA_ORDER, 0);
+            continue;
+        }
+        has_time |= kind == 't';
+        match order.iter().position(|kinds| kinds.contains(kind)) {
+            Some(found) if found >= rank && !(found < 3 && at >= 3 && sections.is_empty()) => rank = found,
+            _ => return error(SdpFault::Misplaced),
+        }
+    }
+    match ["v=", "o=", "s="].get(lines.len()) {
+        Some(missing) => Err(SdpError::whole(SdpFault::Missing(missing))),
+        None if !has_time => Err(SdpError::whole(SdpFault::Missing("t="))),
+        None => Ok(sections),
+    }
+}
+
+/// The value of a line by itself.
+fn value(line: &Line) -> Result<(), SdpFault> {
+    let fields = || line.value().split(' ');
+    let holds = |holds: bool, what| if holds { Ok(()) } else { Err(SdpFault::Malformed(what)) };
+    match line.kind() {
+        'v' => holds(line.value() == "0", "v="),
+        'o' => holds(fields().count() == 6 && fields().all(|field| !field.is_empty()), "o="),
+        't' => holds(fields().count() == 2 && fields().all(is_number), "t="),
+        'c' => holds(fields().count() == 3 && fields().all(|field| !field.is_empty()), "c="),
+        'b' => holds(line.value().split_once(':').is_some_and(|(_, value)| is_number(value)), "b="),
+        'm' => holds(MediaLine::parse(line.value()).is_some(), "m="),
+        'a' => known_attribute(line),
+        _ => Ok(()),
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn known_attribute(line: &Line) -> Result<(), SdpFault> {
+    let Some((name, value)) = split_attribute(&line.text) else { return Ok(()) };
+    let malformed = |what, holds: bool| if holds { Ok(()) } else { Err(SdpFault::Malformed(what)) };
+    match name.to_ascii_lowercase().as_str() {
+        "mid" => malformed("mid", is_token(value)),
+        "group" => malformed("group", value.split(' ').all(is_token)),
+        "setup" => malformed("setup", Setup::from_str(value).is_ok()),
+        "fingerprint" => malformed("fingerprint", Fingerprint::from_str(value).is_ok()),
+        "sctp-port" => malformed("sctp-port", is_number(value) && value.parse::<u16>().is_ok()),
+        "max-message-size" => malformed("max-message-size", is_number(value) && value.parse::<u64>().is_ok()),
+        "ice-ufrag" => Credentials::new(value, ANY_PWD).map(drop).map_err(SdpFault::Credentials),
+        "ice-pwd" => Credentials::new(ANY_UFRAG, value).map(drop).map_err(SdpFault::Credentials),
+        "candidate" | "remote-candidates" | "ice-pacing" => match line.text.parse::<Description>() {
+            Ok(_) => Ok(()),
+            Err(error) => Err(SdpFault::Ice(error.fault().clone())),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// To check one part of credentials alone.
+const ANY_UFRAG: &str = "ufrag";
+const ANY_PWD: &str = "aPasswordOfTwentyTwoCh";
+
+/// RFC 5888 §4: every identification tag is unique.
+fn mids(sdp: &Sdp) -> Result<(), SdpError> {
+    let mut seen = HashSet::new();
+    for (section, line) in sdp.sections().zip(&sdp.sections) {
+        if let Some(mid) = section.mid()
+            && !seen.insert(mid)
+        {
+            return Err(SdpError::at(line + 1, SdpFault::DuplicateMid));
+        }
+    }
+    Ok(())
+}
+
+/// RFC 8829 §5.8.2: an SCTP section has its port, unless it is refused.
+fn data_channels(sdp: &Sdp) -> Result<(), SdpError> {
+    for (section, line) in sdp.sections().zip(&sdp.sections) {
+        if section.is_data_channel() && !section.is_rejected() && section.sctp_port().is_none() {
+            return Err(SdpError::at(line + 1, SdpFault::Missing("sctp-port")));
+        }
+    }
+    Ok(())
+}
