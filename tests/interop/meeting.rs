@@ -10,8 +10,11 @@ use serde_json::{Value, json};
 use crate::conversation::{Conversation, Message};
 use crate::program::{Output, Program};
 
-/// How long two programs may take from their start to their end. They need tenths of a second; the rest is for a
-/// machine that is busy with other things.
+/// How long a program may take to say its first word. A browser needs a second or two; the rest is for a machine that is busy with
+/// other things.
+const START: Duration = Duration::from_secs(120);
+
+/// How long two programs may take from then to their end. They need tenths of a second.
 const LIMIT: Duration = Duration::from_secs(40);
 
 /// How long to wait for the next line of a program that was killed.
@@ -62,6 +65,7 @@ struct Side {
     conversation: Conversation,
     /// What the other side is told only after the end of candidates.
     held: Vec<Value>,
+    has_begun: bool,
     has_exited: bool,
 }
 
@@ -70,6 +74,7 @@ struct Meeting<'p> {
     outputs: Receiver<(usize, Output)>,
     plan: Plan<'p>,
     started: Instant,
+    deadline: Instant,
     transcript: Vec<String>,
     /// What each side is to receive.
     sent_to: [Vec<String>; 2],
@@ -94,7 +99,13 @@ pub(crate) fn meet(commands: [Command; 2], plan: Plan<'_>) -> Result<(), Failure
     let (sender, outputs) = channel();
     let start = |tag, command| {
         let program = Program::start(command, tag, &sender)?;
-        Ok(Side { program, conversation: Conversation::default(), held: Vec::new(), has_exited: false })
+        Ok(Side {
+            program,
+            conversation: Conversation::default(),
+            held: Vec::new(),
+            has_begun: false,
+            has_exited: false,
+        })
     };
     let [a, b] = commands;
     let sides = start(0, a).and_then(|a| Ok([a, start(1, b)?]));
@@ -105,6 +116,7 @@ pub(crate) fn meet(commands: [Command; 2], plan: Plan<'_>) -> Result<(), Failure
         outputs,
         plan,
         started: Instant::now(),
+        deadline: Instant::now() + START,
         transcript: Vec::new(),
         sent_to: [Vec::new(), Vec::new()],
         is_ending: false,
@@ -204,7 +216,7 @@ impl Meeting<'_> {
         self.wait_until("both have ended", |side| side.has_exited)?;
         self.check_received()?;
         for (tag, side) in self.sides.iter_mut().enumerate() {
-            let status = side.program.exit_status(self.started + LIMIT)?;
+            let status = side.program.exit_status(self.deadline)?;
             if !status.success() || side.conversation.state() != Some("closed") {
                 let state = side.conversation.state();
                 return Err(format!("{} ended with {status} in the state {state:?}", name(tag)));
@@ -234,11 +246,11 @@ impl Meeting<'_> {
 
     /// The next thing that one of them says. `what` is waited for.
     fn take_next(&mut self, what: &str) -> Result<(), String> {
-        let left = (self.started + LIMIT).saturating_duration_since(Instant::now());
-        let (tag, output) = self
-            .outputs
-            .recv_timeout(left)
-            .map_err(|_| format!("not within {} s: {what}", LIMIT.as_secs()))?;
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let (tag, output) = self.outputs.recv_timeout(left).map_err(|_| {
+            let taken = self.started.elapsed().as_secs();
+            format!("not within {taken} s: {what}")
+        })?;
         self.take(tag, output).map_err(|reason| format!("{}: {reason}", name(tag)))
     }
 
@@ -249,11 +261,16 @@ impl Meeting<'_> {
             Output::End => {
                 self.sides[tag].has_exited = true;
                 if !self.is_ending {
-                    let status = self.sides[tag].program.exit_status(self.started + LIMIT)?;
+                    let status = self.sides[tag].program.exit_status(self.deadline)?;
                     return Err(format!("it ended early, with {status}"));
                 }
             }
             Output::Line(line) => {
+                if !std::mem::replace(&mut self.sides[tag].has_begun, true)
+                    && self.sides.iter().all(|side| side.has_begun)
+                {
+                    self.deadline = Instant::now() + LIMIT;
+                }
                 let message = Message::parse(&line)?;
                 self.sides[tag].conversation.take(&message)?;
                 self.pass_on(tag, message)?;

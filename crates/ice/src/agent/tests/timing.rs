@@ -1,7 +1,7 @@
 //! Two agents on a perfect link: the times and packets of the RFC, and nothing else.
 
 use super::net::{Conditions, Net};
-use super::script::{Script, host};
+use super::script::{Script, host, local, millis, remote};
 use crate::{ConnectionState, Nomination};
 
 fn connect(n: u8, one_way: u64, nomination: Nomination) -> Net {
@@ -50,4 +50,31 @@ fn a_refused_call_leaves_the_agent_as_it_was() {
     assert_eq!(script.agent.poll_timeout(), Some(due));
     script.to(1_000);
     assert_eq!(script.requests().len(), 2);
+}
+
+#[test]
+fn an_input_that_causes_nothing_does_what_was_due_before_it() {
+    for (ms, expected) in [(499, 0), (500, 1), (700, 1)] {
+        let mut script = Script::controlling(1);
+        script.signal(&host(1));
+        let check = script.check();
+        script.now = millis(ms);
+        // Nobody called `handle_timeout`.
+        let _ = script.deliver(remote(9), local(1), b"\xff neither STUN nor data of anybody known");
+        let again = script.requests();
+        assert_eq!(again.iter().filter(|sent| sent.id == check.id).count(), expected, "at {ms} ms");
+    }
+}
+
+#[test]
+fn a_timeout_before_its_time_does_nothing() {
+    let mut script = Script::controlling(1);
+    script.signal(&host(1));
+    let _ = script.check();
+    let due = script.agent.poll_timeout();
+    for ms in [0, 100, 499, 3] {
+        script.agent.handle_timeout(millis(ms));
+        assert_eq!(script.agent.poll_timeout(), due, "at {ms} ms");
+    }
+    assert!(script.requests().is_empty());
 }

@@ -25,6 +25,26 @@ fn address(text: &str) -> SocketAddr {
     text.parse().expect("a socket address")
 }
 
+#[test]
+fn candidates_are_the_same_if_all_that_their_lines_say_is() {
+    let line = "candidate:1 1 udp 100 192.0.2.1 5000 typ srflx raddr 10.0.0.1 rport 6000 ufrag abcd";
+    assert_eq!(parse(line), parse(line));
+    for (from, to) in [
+        ("candidate:1", "candidate:2"),
+        (" 1 udp", " 2 udp"),
+        ("udp 100", "udp 101"),
+        ("5000", "5001"),
+        ("srflx", "prflx"),
+        ("raddr 10.0.0.1", "raddr 10.0.0.2"),
+        ("rport 6000", "rport 6001"),
+        ("abcd", "efgh"),
+        (" ufrag abcd", ""),
+    ] {
+        let other = line.replacen(from, to, 1);
+        assert_ne!(parse(line), parse(&other), "{other}");
+    }
+}
+
 /// Lines as their makers print them.
 const REAL_LINES: &[&str] = &[
     // RFC 8839 §4.2.6, §5.1.

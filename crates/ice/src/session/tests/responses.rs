@@ -1,5 +1,6 @@
 //! RFC 8445 §7.2.4 and §7.2.5: checks as they are sent, and what their answers mean.
 
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -8,7 +9,9 @@ use floe_stun::{AttributeType, IntegrityAlgorithm, Key};
 use crate::agent::tests::heard::signed_with;
 use crate::agent::tests::script::{PEER_UFRAG, Script, host, local, millis, peer_key, remote};
 use crate::candidate::{Credentials, peer_reflexive_priority};
-use crate::{Config, ConfigError, Nomination, PairState, Received, Rejection, RemoteParameters, Role};
+use crate::{
+    Component, Config, ConfigError, Nomination, PairState, Received, Rejection, RemoteParameters, Role,
+};
 
 #[test]
 fn a_check_has_what_the_rfc_demands_and_nothing_else() {
@@ -273,6 +276,37 @@ fn a_setting_below_the_floors_of_the_rfc_is_refused() {
     assert_eq!(validated(|c| c.ta = Duration::from_millis(5)), Ok(()));
     assert_eq!(validated(|c| c.rto = Duration::from_millis(499)), Err(ConfigError::Rto));
     assert_eq!(validated(|c| c.max_rto = Duration::from_millis(499)), Err(ConfigError::Rto));
+    assert_eq!(validated(|c| c.max_rto = c.rto), Ok(()));
+}
+
+#[test]
+fn settings_that_no_session_can_have_are_refused_in_words() {
+    let validated = |set: fn(&mut Config)| {
+        let mut config = Config::new([0; 32]);
+        set(&mut config);
+        config.validate()
+    };
+    assert_eq!(validated(|c| c.ta = Duration::from_secs(60)), Ok(()));
+    assert_eq!(validated(|c| c.ta = Duration::from_millis(60_001)), Err(ConfigError::Ta));
+    assert_eq!(validated(|c| c.streams = [1; 65_535].to_vec()), Ok(()));
+    assert_eq!(validated(|c| c.streams = [1; 65_536].to_vec()), Err(ConfigError::Streams));
+    assert_eq!(validated(|c| c.streams.clear()), Err(ConfigError::Streams));
+    assert_eq!(validated(|c| c.streams = [1, 256].to_vec()), Ok(()));
+    assert_eq!(validated(|c| c.streams = [1, 257].to_vec()), Err(ConfigError::Components));
+    assert_eq!(validated(|c| c.streams = [1, 0].to_vec()), Err(ConfigError::Components));
+    let words = [ConfigError::Ta, ConfigError::Streams, ConfigError::Components].map(|e| e.to_string());
+    assert!(words.iter().all(|text| text.len() > 20), "{words:?}");
+    assert!(words[0] != words[1] && words[1] != words[2], "{words:?}");
+}
+
+#[test]
+fn what_an_embedder_received_by_itself_counts_for_its_path() {
+    let mut script = Script::connected(Role::Controlled, |_| {});
+    let id = script.pair(local(1), remote(1)).expect("the pair").id;
+    script.agent.record_received(Component::default(), 2, 300);
+    script.agent.record_received(Component::default(), 1, 50);
+    let stats = script.agent.pair_stats(id).expect("statistics");
+    assert_eq!((stats.packets_received, stats.bytes_received), (3, 350));
 }
 
 #[test]
