@@ -8,12 +8,12 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::failure::{Outcome, complain};
-use crate::{agent, decode, demo, gather, output};
+use crate::{agent, decode, demo, gather, output, serve};
 
 /// Interactive Connectivity Establishment (ICE, RFC 8445)
 ///
 /// Watch two agents find each other, take STUN messages apart, gather candidates,
-/// script an agent.
+/// script an agent, run a STUN and TURN server.
 ///
 /// Exit status: 0 success, 1 failure, 2 wrong usage. An error is one line on the
 /// standard error.
@@ -31,6 +31,7 @@ pub(crate) enum Command {
     Demo(demo::Args),
     Gather(gather::Args),
     Agent(agent::Args),
+    Serve(serve::Args),
     Decode(decode::Args),
 }
 
@@ -40,6 +41,7 @@ impl Command {
             Self::Demo(args) => demo::run(&args),
             Self::Gather(args) => gather::run(&args),
             Self::Agent(args) => agent::run(&args),
+            Self::Serve(args) => serve::run(&args),
             Self::Decode(args) => decode::run(&args),
         }
     }

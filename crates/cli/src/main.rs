@@ -12,6 +12,7 @@ mod gather;
 mod output;
 mod relay;
 mod runtime;
+mod serve;
 mod style;
 
 use std::process::ExitCode;

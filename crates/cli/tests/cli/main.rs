@@ -5,4 +5,6 @@ mod decode;
 mod demo;
 mod gather;
 mod program;
+#[cfg(unix)]
+mod serve;
 mod usage;

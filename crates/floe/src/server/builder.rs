@@ -140,6 +140,7 @@ impl TurnServerBuilder {
         self.config.own_addresses.extend(own);
         SysRng.try_fill_bytes(&mut self.config.seed).map_err(|_| ServeError::NoRandomness)?;
         self.config.unix_time_at_zero = unix_time();
+        let relays = [self.config.relay_ipv4, self.config.relay_ipv6];
         let front = Front::new(Server::new(self.config)?, self.limits, runtime);
 
         let mut listeners = Vec::new();
@@ -160,7 +161,7 @@ impl TurnServerBuilder {
             listeners.extend(opened.into_iter().map(|address| Listener { transport, address }));
         }
         front.start_clock();
-        Ok(TurnServer::new(front, listeners))
+        Ok(TurnServer::new(front, listeners, relays))
     }
 
     /// Where relays are if nobody says.

@@ -34,7 +34,6 @@ impl std::fmt::Display for Transport {
 
 /// Where a server listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub struct Listener {
     /// Over what.
     pub transport: Transport,

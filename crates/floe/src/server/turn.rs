@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use floe_turn::server::{Credentials, Server};
+use floe_turn::server::{Credentials, RelayAddress, Server};
 
 use super::builder::TurnServerBuilder;
 use super::front::Front;
@@ -49,6 +49,7 @@ use super::report::{ServerEvent, TurnStats};
 pub struct TurnServer {
     front: Arc<Front>,
     listeners: Vec<Listener>,
+    relays: [Option<RelayAddress>; 2],
 }
 
 impl TurnServer {
@@ -57,8 +58,12 @@ impl TurnServer {
         TurnServerBuilder::new(credentials)
     }
 
-    pub(super) fn new(front: Arc<Front>, listeners: Vec<Listener>) -> Self {
-        Self { front, listeners }
+    pub(super) fn new(
+        front: Arc<Front>,
+        listeners: Vec<Listener>,
+        relays: [Option<RelayAddress>; 2],
+    ) -> Self {
+        Self { front, listeners, relays }
     }
 
     /// Where it listens: for a wildcard over UDP, at each address of the machine.
@@ -72,6 +77,11 @@ impl TurnServer {
     pub fn local_addr(&self, transport: Transport) -> Option<SocketAddr> {
         let mut listeners = self.listeners.iter();
         listeners.find(|listener| listener.transport == transport).map(|listener| listener.address)
+    }
+
+    /// Where its relays are: for one family or both.
+    pub fn relay_addresses(&self) -> impl Iterator<Item = RelayAddress> + use<> {
+        self.relays.into_iter().flatten()
     }
 
     /// What it has done so far.
