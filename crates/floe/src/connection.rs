@@ -33,7 +33,8 @@ pub struct DatagramCounters {
     /// ([`Builder::receive_queue`](crate::Builder::receive_queue)).
     pub queue_drops: u64,
     /// Datagrams, of the application and of ICE, that the system refused to send for another reason than their size:
-    /// network unreachable, a firewall's rule, no buffers.
+    /// network unreachable, a firewall's rule, no buffers. And those of the application that found the queue of the connection to
+    /// a TURN server full.
     pub send_failures: u64,
 }
 
@@ -59,7 +60,8 @@ impl Connection {
 
     // --- sending --------------------------------------------------------------------------------------------------
 
-    /// Sends a datagram, waiting while the socket's buffer is full. Any number of tasks may send at a time.
+    /// Sends a datagram, waiting while the socket's buffer is full. Any number of tasks may send at a time. Where a TURN server is
+    /// reached over TCP or TLS nobody waits: that stands for UDP, and what is too much for it is lost and counted.
     ///
     /// `Ok` says that it left, not that it arrives: a refusal by the system that the sender can do nothing about
     /// (network unreachable, a firewall's rule) loses the datagram just as the network might, and is counted in
@@ -118,7 +120,7 @@ impl Connection {
     pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         let route = self.lane().route();
         match route.as_ref() {
-            Ok(route) => route.socket.io.poll_send_ready(cx).map_err(|_| SendError::Closed),
+            Ok(route) => route.poll_send_ready(cx).map_err(|_| SendError::Closed),
             Err(&error) => Poll::Ready(Err(error.into())),
         }
     }
@@ -143,7 +145,7 @@ impl Connection {
     }
 
     fn socket(&self) -> Option<Arc<Socket>> {
-        self.lane().route().as_ref().ok().map(|route| route.socket.clone())
+        self.lane().route().as_ref().ok().and_then(|route| route.socket().cloned())
     }
 
     // --- receiving ------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ use tokio::time::{Instant, Sleep};
 use crate::engine::Engine;
 use crate::readers::HANDOVER;
 use crate::resolver::Resolver;
-use crate::socket::{self, Socket, SocketOptions};
+use crate::socket::{self, Socket, SocketOptions, Way};
+use crate::stream::{self, Connected, dial};
 
 /// Packets of ICE that wait for room in a socket's buffer; beyond it they are lost, as they might be in the network.
 const MAX_DELAYED: usize = 64;
@@ -29,7 +30,7 @@ pub(crate) struct Tools {
 pub(crate) struct Driver {
     engine: Arc<Engine>,
     tools: Tools,
-    /// What takes its time: look-ups, and packets that wait for room. Dropping it ends them.
+    /// What takes its time: look-ups, connections, and packets that wait for room. Dropping it ends them.
     tasks: JoinSet<Done>,
     delayed: usize,
     sockets_opened: u64,
@@ -40,6 +41,10 @@ pub(crate) struct Driver {
 enum Done {
     Resolved(RequestId, u16, io::Result<Vec<IpAddr>>),
     Sent,
+    /// There is a connection, or none.
+    Connected(RequestId, Box<Result<Connected, DriverError>>),
+    /// There is none any more.
+    Over(SocketId, DriverError),
 }
 
 /// The driver's looking after applications that read by themselves.
@@ -95,7 +100,11 @@ impl Driver {
             match command {
                 Some(Command::OpenUdp { request, address }) => self.open(request, address),
                 Some(Command::Resolve { request, host, port }) => self.resolve(request, host, port),
-                Some(Command::CloseSocket { socket }) => self.engine.remove_socket(socket),
+                Some(Command::Connect { request, server, tls_name, local, deadline }) => {
+                    let dialled = dial(server, local, tls_name, self.tools.options.clone());
+                    self.connect(request, dialled, self.engine.instant(deadline));
+                }
+                Some(Command::CloseSocket { socket }) => self.engine.remove(socket),
                 // One that this driver is too old for: the agent's deadline answers it.
                 Some(_) => {}
                 None => break,
@@ -105,7 +114,15 @@ impl Driver {
 
     // Every socket is bound to one address, so `src_ip` needs no care.
     fn send(&mut self, transmit: &Transmit, packet: &[u8]) {
-        let Some(socket) = self.engine.socket(transmit.socket) else { return };
+        let socket = match self.engine.way(transmit.socket) {
+            Some(Way::Socket(socket)) => socket,
+            Some(Way::Stream(stream)) => {
+                // What finds no room is lost; a connection that is stuck so long will be given up.
+                let _ = stream.send_packet(packet);
+                return;
+            }
+            None => return,
+        };
         match socket.io.try_send_to(packet, transmit.destination) {
             Ok(_) => {}
             Err(e) if e.kind() == io::ErrorKind::WouldBlock && self.delayed < MAX_DELAYED => {
@@ -147,6 +164,32 @@ impl Driver {
         Ok((socket, bound))
     }
 
+    fn connect<D>(&mut self, request: RequestId, dialled: D, deadline: Instant)
+    where
+        D: Future<Output = Result<Connected, DriverError>> + Send + 'static,
+    {
+        self.tasks.spawn(async move {
+            let connected = tokio::time::timeout_at(deadline, dialled).await;
+            Done::Connected(request, Box::new(connected.unwrap_or(Err(DriverError::TimedOut))))
+        });
+    }
+
+    /// The agent may not want it any more; then it says so, and the stream is in the table to be found.
+    fn connected(&mut self, request: RequestId, connected: Result<Connected, DriverError>) {
+        let id = SocketId(self.sockets_opened);
+        self.sockets_opened += 1;
+        let answer = connected.map(|connected| {
+            let local = connected.local;
+            let (stream, source, sink) = connected.into_stream(id);
+            let stream = Arc::new(stream);
+            self.engine.add_stream(&stream);
+            let engine = self.engine.clone();
+            self.tasks.spawn(async move { Done::Over(id, stream::run(engine, stream, source, sink).await) });
+            (id, local)
+        });
+        self.engine.input(|agent, now| agent.connected(request, answer, now));
+    }
+
     fn resolve(&mut self, request: RequestId, host: String, port: u16) {
         let resolver = self.tools.resolver.clone();
         self.tasks.spawn(async move { Done::Resolved(request, port, resolver.resolve(&host).await) });
@@ -158,6 +201,11 @@ impl Driver {
                 let answer = addresses(answer, port);
                 self.engine
                     .input(|agent, now| agent.resolved(request, answer.as_deref().map_err(|&e| e), now));
+            }
+            Ok(Done::Connected(request, connected)) => self.connected(request, *connected),
+            Ok(Done::Over(stream, reason)) => {
+                self.engine.input(|agent, now| agent.disconnected(stream, reason, now));
+                self.engine.remove(stream);
             }
             Ok(Done::Sent) => self.delayed = self.delayed.saturating_sub(1),
             // A resolver that panicked: the agent keeps the deadline.

@@ -17,7 +17,8 @@ use crate::interfaces::Choice;
 use crate::lane::Lane;
 use crate::pace::Common;
 use crate::readers::Signal;
-use crate::socket::Socket;
+use crate::socket::{Socket, Way};
+use crate::stream::Stream;
 
 /// A lock whose holder panicked is as good as any: no critical section here leaves its data half changed.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -31,7 +32,7 @@ pub(crate) struct Engine {
     /// One per component, in order.
     lanes: Vec<Lane>,
     /// `None` once closed, so that no socket comes in afterwards.
-    sockets: Mutex<Option<BTreeMap<SocketId, Arc<Socket>>>>,
+    ways: Mutex<Option<BTreeMap<SocketId, Way>>>,
     pub(crate) events: Events,
     state: watch::Sender<ConnectionState>,
     gathering: watch::Sender<GatheringState>,
@@ -60,7 +61,7 @@ impl Engine {
         Ok(Self {
             common,
             lanes: components.into_iter().map(|c| Lane::new(c, queue_limit, signal.clone())).collect(),
-            sockets: Mutex::new(Some(BTreeMap::new())),
+            ways: Mutex::new(Some(BTreeMap::new())),
             events: Events::default(),
             state: watch::Sender::new(agent.state()),
             gathering: watch::Sender::new(agent.gathering_state()),
@@ -128,9 +129,9 @@ impl Engine {
         };
     }
 
-    fn publish(&self, agent: &mut floe_ice::Agent) {
+    pub(crate) fn publish(&self, agent: &mut floe_ice::Agent) {
         for lane in &self.lanes {
-            lane.follow(agent.send_path(lane.component), |id| self.socket(id));
+            lane.follow(agent.send_path(lane.component), |id| self.way(id));
         }
         while let Some(event) = agent.poll_event() {
             if let floe_ice::Event::StreamFailed(stream) = event {
@@ -197,14 +198,14 @@ impl Engine {
         self.lanes.binary_search_by_key(&component, |lane| lane.component).ok()
     }
 
-    pub(crate) fn socket(&self, id: SocketId) -> Option<Arc<Socket>> {
-        lock(&self.sockets).as_ref()?.get(&id).cloned()
+    pub(crate) fn way(&self, id: SocketId) -> Option<Way> {
+        lock(&self.ways).as_ref()?.get(&id).cloned()
     }
 
     pub(crate) fn add_socket(&self, lane: &Lane, socket: Socket) {
         let socket = Arc::new(socket);
-        if let Some(sockets) = lock(&self.sockets).as_mut() {
-            sockets.insert(socket.id, socket.clone());
+        if let Some(ways) = lock(&self.ways).as_mut() {
+            ways.insert(socket.id, Way::Socket(socket.clone()));
         }
         lane.add_socket(socket);
         // Closing may have emptied the lane between the two.
@@ -213,15 +214,24 @@ impl Engine {
         }
     }
 
-    pub(crate) fn remove_socket(&self, id: SocketId) {
-        if self.forget_socket(id).is_some() {
-            self.lanes.iter().for_each(|lane| lane.remove_socket(id));
+    pub(crate) fn add_stream(&self, stream: &Arc<Stream>) {
+        if let Some(ways) = lock(&self.ways).as_mut() {
+            ways.insert(stream.id, Way::Stream(stream.clone()));
         }
     }
 
-    /// Takes a socket out of the table, not out of its lane.
-    pub(crate) fn forget_socket(&self, id: SocketId) -> Option<Arc<Socket>> {
-        lock(&self.sockets).as_mut()?.remove(&id)
+    /// Closes a socket or a stream.
+    pub(crate) fn remove(&self, id: SocketId) {
+        match self.forget(id) {
+            Some(Way::Socket(_)) => self.lanes.iter().for_each(|lane| lane.remove_socket(id)),
+            Some(Way::Stream(stream)) => stream.end(),
+            None => {}
+        }
+    }
+
+    /// Takes a socket or a stream out of the table, a socket not out of its lane.
+    pub(crate) fn forget(&self, id: SocketId) -> Option<Way> {
+        lock(&self.ways).as_mut()?.remove(&id)
     }
 
     pub(crate) fn count_send_failure(&self, socket: SocketId) {
@@ -236,9 +246,15 @@ impl Engine {
         let mut packet = [0; MAX_TRANSMIT];
         loop {
             let Some(transmit) = self.agent().poll_transmit(&mut packet) else { return };
-            if let Some(socket) = self.socket(transmit.socket) {
-                let bytes = packet.get(..transmit.len).unwrap_or_default();
-                let _ = socket.io.try_send_to(bytes, transmit.destination);
+            let bytes = packet.get(..transmit.len).unwrap_or_default();
+            match self.way(transmit.socket) {
+                Some(Way::Socket(socket)) => {
+                    let _ = socket.io.try_send_to(bytes, transmit.destination);
+                }
+                Some(Way::Stream(stream)) => {
+                    let _ = stream.send_packet(bytes);
+                }
+                None => {}
             }
         }
     }
@@ -250,9 +266,9 @@ impl Engine {
         }
         self.input(floe_ice::Agent::close);
         self.say_goodbye();
-        let sockets = lock(&self.sockets).take();
+        let ways = lock(&self.ways).take();
         self.lanes.iter().for_each(Lane::close);
-        drop(sockets);
+        drop(ways);
         self.events.wake();
     }
 }

@@ -12,7 +12,7 @@ use crate::engine::lock;
 use crate::queue::Queue;
 use crate::readers::{Readers, Signal};
 use crate::route::Route;
-use crate::socket::Socket;
+use crate::socket::{Socket, Way};
 
 /// The receiving side. Its lock is held while a datagram is read, so that the order of datagrams stays, and is taken
 /// before that of the agent if both are needed.
@@ -92,7 +92,7 @@ impl Lane {
     pub(crate) fn follow(
         &self,
         path: Result<SendPath, floe_ice::SendError>,
-        find: impl Fn(SocketId) -> Option<Arc<Socket>>,
+        find: impl Fn(SocketId) -> Option<Way>,
     ) {
         let known = match (&*self.route(), &path) {
             (Ok(route), Ok(path)) => route.is(path),
@@ -103,8 +103,8 @@ impl Lane {
             return;
         }
         let route = path.and_then(|path| {
-            let socket = find(path.socket).ok_or(floe_ice::SendError::NotConnected)?;
-            Ok(Route::new(&path, socket))
+            let way = find(path.socket).ok_or(floe_ice::SendError::NotConnected)?;
+            Ok(Route::new(&path, way))
         });
         *self.route.write().unwrap_or_else(PoisonError::into_inner) = route;
     }

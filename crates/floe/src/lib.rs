@@ -77,6 +77,7 @@ mod resolver;
 mod route;
 pub mod server;
 mod socket;
+mod stream;
 
 pub use floe_ice as ice;
 pub use floe_stun as stun;

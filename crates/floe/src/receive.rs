@@ -14,6 +14,7 @@ use crate::error::RecvError;
 use crate::lane::{Inbox, Lane};
 use crate::readers::Reader;
 use crate::socket::Socket;
+use crate::stream::Stream;
 
 /// No UDP datagram is larger.
 const MAX_DATAGRAM: usize = 65_535;
@@ -204,21 +205,8 @@ impl Engine {
             lane.traffic.received(datagram.len());
             return Look::Data(datagram.len());
         }
-        let received = {
-            let datagram = Datagram { socket: socket.id, local_ip: None, source, contents: datagram };
-            if is_stun {
-                self.input(|agent, now| agent.handle_datagram(datagram, now))
-            } else {
-                // Data, or dropped: nothing follows from it, but that a relay may have to be renewed.
-                let mut agent = self.agent();
-                let due = agent.poll_timeout();
-                let received = agent.handle_datagram(datagram, self.now());
-                if agent.poll_timeout() != due {
-                    self.signal.notify();
-                }
-                received
-            }
-        };
+        let contents = &*datagram;
+        let received = self.hand_over(Datagram { socket: socket.id, local_ip: None, source, contents });
         // A socket serves one component, so it is this one.
         let Received::Data { payload, .. } = received else { return Look::Other };
         let len = payload.len();
@@ -226,10 +214,39 @@ impl Engine {
         Look::Data(len)
     }
 
+    /// For the agent to say what it is.
+    fn hand_over(&self, datagram: Datagram<'_>) -> Received {
+        if floe_stun::is_stun(datagram.contents) {
+            return self.input(|agent, now| agent.handle_datagram(datagram, now));
+        }
+        // Data, or dropped: nothing follows from it, but that a relay may have to be renewed. Or a check that came through a channel.
+        let mut agent = self.agent();
+        let due = agent.poll_timeout();
+        let received = agent.handle_datagram(datagram, self.now());
+        if received == Received::Ice {
+            self.publish(&mut agent);
+        }
+        if received == Received::Ice || agent.poll_timeout() != due {
+            self.signal.notify();
+        }
+        received
+    }
+
+    /// A whole frame came from a TURN server.
+    pub(crate) fn take_frame(&self, stream: &Stream, frame: &[u8]) {
+        let datagram = Datagram { socket: stream.id, local_ip: None, source: stream.server, contents: frame };
+        let Received::Data { component, payload } = self.hand_over(datagram) else { return };
+        let lane = self.find_lane(component).and_then(|at| self.lanes().get(at));
+        if let (Some(lane), Some(data)) = (lane, frame.get(payload)) {
+            self.enqueue(lane, &mut lock(&lane.inbox), data);
+            lane.readers.wake();
+        }
+    }
+
     fn give_up(&self, socket: &Arc<Socket>) {
         self.input(|agent, now| agent.socket_failed(socket.id, now));
         // The inbox is the caller's; only the table is left.
-        self.forget_socket(socket.id);
+        self.forget(socket.id);
     }
 }
 

@@ -12,6 +12,7 @@ use socket2::{Domain, Protocol, Type};
 use tokio::net::UdpSocket;
 
 use crate::readers::{Readers, Readiness};
+use crate::stream::Stream;
 
 /// After so many errors in a row, without a datagram or a moment of silence in between, nothing more is expected of a
 /// socket. Fewer are normal: each may be the report of an ICMP message about a packet sent earlier (WSAECONNRESET on
@@ -45,6 +46,15 @@ impl Socket {
     pub(crate) fn failed(&self) -> bool {
         self.errors.fetch_add(1, Ordering::Relaxed) >= MAX_ERRORS
     }
+}
+
+/// What a packet can leave on.
+#[derive(Clone)]
+pub(crate) enum Way {
+    /// A UDP socket.
+    Socket(Arc<Socket>),
+    /// A connection to a TURN server.
+    Stream(Arc<Stream>),
 }
 
 /// What sockets are opened with.
@@ -94,6 +104,16 @@ fn bind(address: SocketAddr, options: &SocketOptions) -> io::Result<std::net::Ud
     Ok(socket.into())
 }
 
+/// A TCP socket for a connection to `server`.
+pub(crate) fn new_tcp(server: SocketAddr, options: &SocketOptions) -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(Domain::for_address(server), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    // A packet that waits for others to fill a segment is late.
+    socket.set_tcp_nodelay(true)?;
+    tune(&socket, server, options);
+    Ok(socket)
+}
+
 /// Wishes, which the system may refuse or cut without harm.
 fn tune(socket: &socket2::Socket, address: SocketAddr, options: &SocketOptions) {
     if let Some(bytes) = options.receive_buffer {
@@ -124,7 +144,7 @@ fn set_traffic_class(socket: &socket2::Socket, address: SocketAddr, octet: u32) 
     }
 }
 
-fn explain(error: &io::Error) -> DriverError {
+pub(crate) fn explain(error: &io::Error) -> DriverError {
     match error.kind() {
         io::ErrorKind::AddrNotAvailable => DriverError::AddressNotAvailable,
         io::ErrorKind::AddrInUse => DriverError::NoPortFree,
