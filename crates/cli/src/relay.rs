@@ -8,7 +8,8 @@ use crate::failure::Failure;
 #[derive(Debug, clap::Args)]
 pub(crate) struct RelayArgs {
     /// Use this TURN server for relayed candidates:
-    /// turn:HOST or turn:HOST:PORT; can be repeated
+    /// turn:HOST[:PORT] over UDP, with ?transport=tcp
+    /// over TCP; can be repeated
     #[arg(long, value_name = "URI", verbatim_doc_comment)]
     pub(crate) turn: Vec<String>,
 

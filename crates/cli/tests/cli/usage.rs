@@ -77,10 +77,10 @@ fn a_turn_server_needs_a_user_and_a_transport_that_is_supported() {
         "a TURN server needs --username and --password (or FLOE_TURN_PASSWORD)"
     );
     let user = ["--username", "alice", "--password", "secret"];
-    let tcp = turn(&[&["turn:127.0.0.1?transport=tcp"], &user[..]].concat());
-    assert!(tcp.error(2).contains("tcp is not supported yet"), "{}", tcp.stderr);
-    let tls = turn(&[&["turns:127.0.0.1"], &user[..]].concat());
-    assert!(tls.error(2).contains("turns: are not supported yet"), "{}", tls.stderr);
+    let dtls = turn(&[&["turns:example.org?transport=udp"], &user[..]].concat());
+    assert!(dtls.error(2).contains("DTLS is not supported"), "{}", dtls.stderr);
+    let nameless = turn(&[&["turns:127.0.0.1"], &user[..]].concat());
+    assert!(nameless.error(2).contains("needs a host name"), "{}", nameless.stderr);
     let alone = floe(&["gather", "--relay-only"]);
     assert!(alone.error(2).contains("--turn <URI>"), "{}", alone.stderr);
 }

@@ -11,12 +11,13 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use floe_ice::SocketId;
+use floe_ice::{DriverError, SocketId};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use crate::engine::lock;
 
+use connect::explain;
 pub(crate) use connect::{Connected, dial};
 pub(crate) use run::run;
 
@@ -49,6 +50,8 @@ struct Outbox {
     writing: usize,
     /// Nothing more is sent.
     over: bool,
+    /// Why nothing more can be. The system says so once, to whoever asks first.
+    fault: Option<DriverError>,
 }
 
 impl Outbox {
@@ -89,8 +92,11 @@ impl Stream {
                 Ok(taken) if taken == len => return true,
                 Ok(taken) => written = taken,
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                // The task finds out why.
-                Err(_) => return false,
+                // The task finds out, too, that it is over.
+                Err(e) => {
+                    (outbox.over, outbox.fault) = (true, Some(explain(&e)));
+                    return false;
+                }
             }
         }
         // What has begun has to end, or nothing after it would be understood.
@@ -105,6 +111,11 @@ impl Stream {
         drop(outbox);
         self.filled.notify_one();
         true
+    }
+
+    /// Why a packet could not be sent at all.
+    fn fault(&self) -> Option<DriverError> {
+        lock(&self.outbox).fault
     }
 
     /// Ends the connection when what waits has left, or does not want to.

@@ -74,14 +74,15 @@ pub(crate) async fn run(
     let read = read_all(&engine, &stream, source);
     let write = write_all(&stream, &mut sink);
     tokio::pin!(read, write);
-    tokio::select! {
+    let reason = tokio::select! {
         reason = &mut read => reason,
         written = &mut write => written.map_or_else(|e| explain(&e), |()| DriverError::ConnectionClosed),
         () = stream.ending.notified() => {
             let _ = tokio::time::timeout(FAREWELL, write).await;
             DriverError::ConnectionClosed
         }
-    }
+    };
+    stream.fault().unwrap_or(reason)
 }
 
 async fn read_all(engine: &Engine, stream: &Stream, mut source: Source) -> DriverError {

@@ -254,8 +254,10 @@ async fn bad_settings_are_refused_with_what_to_do() {
         server.to_string(),
         "server \"stun://example.org\": the URI has no //: write stun:host[:port] or turn:host[:port]"
     );
-    let relay = error(local().turn_server("turns:example.org", "alice", "secret")).await;
+    let relay = error(local().turn_server("stun:example.org", "alice", "secret")).await;
     assert!(matches!(&relay, StartError::Server(_, ServerAddressError::UnsupportedScheme)));
+    let relay = error(local().turn_server("turns:192.0.2.1", "alice", "secret")).await;
+    assert!(matches!(&relay, StartError::Config(floe::ice::ConfigError::RelayName)));
     let name = "x".repeat(509);
     let relay = error(local().turn_server("turn:example.org", name, "secret")).await;
     assert!(matches!(&relay, StartError::Config(floe::ice::ConfigError::RelayCredentials)));

@@ -4,5 +4,6 @@ mod close;
 mod connect;
 mod data;
 mod gather;
+mod relays;
 mod restart;
 mod support;
