@@ -1,5 +1,6 @@
 //! `floe demo`: two agents find each other, on this machine or behind simulated NATs.
 
+mod embedded;
 mod real;
 mod screen;
 mod simulated;
@@ -25,8 +26,9 @@ use simulated::Plan;
 /// throughput. Nothing leaves this machine.
 ///
 /// With --nat-a or --nat-b the same happens in a simulated network on virtual
-/// time, with a NAT or firewall before each agent, and the result is compared with
-/// what an oracle says from the topology alone.
+/// time, with a NAT or firewall before each agent and a TURN server for those that
+/// have no direct path, and the result is compared with what an oracle says of
+/// direct paths from the topology alone.
 ///
 /// Exit status: 0 if they connect; 1 if not, or if the oracle was wrong.
 #[derive(Debug, clap::Args)]
@@ -47,6 +49,11 @@ pub(crate) struct Args {
     /// What is before the second agent
     #[arg(long, value_name = "TYPE", group = "nat")]
     nat_b: Option<NatType>,
+
+    /// Use relays only: the agents meet at those of an
+    /// embedded TURN server
+    #[arg(long, verbatim_doc_comment)]
+    relay_only: bool,
 
     /// Show every packet in a message-sequence chart
     /// (simulated network only)
@@ -77,14 +84,16 @@ Types for --nat-a and --nat-b:
 
 Examples:
   floe demo
+  floe demo --relay-only
+  floe demo --nat-a symmetric --nat-b symmetric
   floe demo --nat-a port-restricted-cone --nat-b symmetric --chart
   floe demo --nat-a apdm-adf-random --nat-b eim-eif --seed 7";
 
 /// Runs `floe demo`.
 pub(crate) fn run(args: &Args) -> Outcome {
     if args.nat_a.is_none() && args.nat_b.is_none() {
-        return real::run(&args.bind);
+        return real::run(&args.bind, args.relay_only);
     }
     let nats = [args.nat_a, args.nat_b].map(|given| given.unwrap_or(NatType::None));
-    simulated::run(&Plan { nats, seed: args.seed, chart: args.chart })
+    simulated::run(&Plan { nats, seed: args.seed, relay_only: args.relay_only, chart: args.chart })
 }

@@ -1,10 +1,9 @@
 //! The demo on real sockets of this machine.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use floe::server::StunServer;
 use floe::{Agent, ConnectionState, Event, GatheringState, Pair, Role, interfaces, interfaces::Interface};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -13,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::duration::short;
 use crate::failure::{Failure, Outcome};
 
+use super::embedded::Embedded;
 use super::screen::Screen;
 use super::story::{End, Moment, NAMES, PairRow, What};
 use super::table::{self, Side};
@@ -22,11 +22,11 @@ use super::transfer::{Asker, RoundTrips, Throughput, answer};
 const REDRAW: Duration = Duration::from_millis(100);
 
 /// Runs the demo on the addresses given, or on those of this machine.
-pub(crate) fn run(bind: &[IpAddr]) -> Outcome {
+pub(crate) fn run(bind: &[IpAddr], relay_only: bool) -> Outcome {
     let mut screen = Screen::of_stdout();
     let runtime = crate::runtime::with_threads()?;
     runtime.block_on(async {
-        let mut meeting = Meeting::begin(bind, &mut screen).await?;
+        let mut meeting = Meeting::begin(bind, relay_only, &mut screen).await?;
         let result = meeting.watch(&mut screen).await;
         meeting.end();
         result
@@ -37,7 +37,7 @@ pub(crate) fn run(bind: &[IpAddr]) -> Outcome {
 struct Place {
     /// The addresses they bind to; none means all usual ones.
     bind: Vec<IpAddr>,
-    /// Where the STUN server is.
+    /// Where the server is.
     server: IpAddr,
     remark: Option<&'static str>,
 }
@@ -73,7 +73,7 @@ fn reaches_others(interface: &Interface) -> bool {
 /// Two agents and what is going on between them.
 struct Meeting {
     started: Instant,
-    server: StunServer,
+    server: Embedded,
     agents: [Agent; 2],
     moments: mpsc::UnboundedReceiver<Moment>,
     states: watch::Receiver<[ConnectionState; 2]>,
@@ -82,12 +82,14 @@ struct Meeting {
 }
 
 impl Meeting {
-    async fn begin(bind: &[IpAddr], screen: &mut Screen<std::io::Stdout>) -> Result<Self, Failure> {
+    async fn begin(
+        bind: &[IpAddr],
+        relay_only: bool,
+        screen: &mut Screen<std::io::Stdout>,
+    ) -> Result<Self, Failure> {
         let place = Place::choose(bind)?;
-        let server = StunServer::bind(SocketAddr::new(place.server, 0)).await.map_err(|error| {
-            Failure::Failed(format!("the STUN server cannot listen on {}: {error}", place.server))
-        })?;
-        let mut heading = format!("two agents on this machine; STUN server at {}\n", server.local_addr());
+        let server = Embedded::start(place.server, relay_only).await?;
+        let mut heading = format!("two agents on this machine; {}\n", server.describe());
         if let Some(remark) = place.remark {
             heading.push_str(remark);
             heading.push('\n');
@@ -95,7 +97,7 @@ impl Meeting {
         screen.tell(&heading)?;
         let started = Instant::now();
         let start = async |role| {
-            let builder = Agent::builder().role(role).stun_server(server.local_addr().to_string());
+            let builder = server.apply(Agent::builder().role(role));
             let builder = place.bind.iter().fold(builder, |builder, &ip| builder.bind(ip));
             builder.start().await.map_err(|error| Failure::of_start(&error))
         };
@@ -146,11 +148,7 @@ impl Meeting {
         screen.draw("")?;
         screen.print(&self.table(usize::MAX, screen))?;
         let figures = figures.map_err(Failure::Failed)?;
-        let requests = self.server.stats().answered;
-        screen.print(&format!(
-            "\n{}STUN server   answered {requests} requests\n",
-            self.report(&figures, screen)
-        ))
+        screen.print(&format!("\n{}{}\n", self.report(&figures, screen), self.server.report()))
     }
 
     fn draw(&self, screen: &mut Screen<std::io::Stdout>) -> Outcome {

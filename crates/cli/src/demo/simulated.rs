@@ -4,10 +4,13 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use floe::ice::candidate::CandidateKind;
 use floe::ice::{
-    Component, Config, ConnectionState, Event as AgentEvent, GatheringFailure, PairInfo, Role, ServerAddress,
+    Component, Config, ConnectionState, Event as AgentEvent, GatheringFailure, PairInfo, RelayServer, Role,
+    ServerAddress, TransportPolicy,
 };
 use floe::stun::Time;
+use floe::turn::server;
 use floe_netsim::ice::IcePeer;
 use floe_netsim::{Handle, Link, NatType, Network, Site, Verdict};
 
@@ -18,7 +21,7 @@ use crate::style::Style;
 
 use super::story::{End, Moment, NAMES, PairRow, What};
 use super::table::{self, Side};
-use super::verdict;
+use super::verdict::{self, Ending};
 
 /// What to simulate.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +29,8 @@ pub(crate) struct Plan {
     /// What is before each agent.
     pub(crate) nats: [NatType; 2],
     pub(crate) seed: u64,
+    /// Use relays whatever else there is.
+    pub(crate) relay_only: bool,
     /// Show every packet.
     pub(crate) chart: bool,
 }
@@ -38,9 +43,12 @@ const ACCESS: Duration = Duration::from_millis(5);
 const SIGNALLING: Duration = Duration::from_millis(50);
 /// By then an agent without a path has given up: its patience (RFC 8863 §4) is 39.5 s.
 const LIMIT: Duration = Duration::from_secs(60);
-/// The STUN server's name in the simulated network, and its port (RFC 8489 §8.1).
-const STUN_NAME: &str = "stun.example";
-const STUN_PORT: u16 = 3478;
+/// The name of the server in the simulated network, and its port (RFC 8656 §5).
+const SERVER_NAME: &str = "turn.example";
+const SERVER_PORT: u16 = 3478;
+/// The user of the server.
+const USER: &str = "demo";
+const PASSWORD: &str = "nobody else is here";
 /// What is sent back and forth.
 const PING: &[u8] = b"ping";
 const PONG: &[u8] = b"pong";
@@ -67,13 +75,20 @@ impl Run {
         let mut net = Network::new(plan.seed);
         net.set_segment_link(net.internet(), Link::delay(INTERNET))?;
         net.set_signal_delay(SIGNALLING);
-        let server = net.add_stun_server("stun", &Site::public())?;
+        let mut users = server::Credentials::new(SERVER_NAME)?;
+        users.add_user(USER, PASSWORD)?;
+        let config = server::Config::new(net.derive_seed(), users);
+        let server = net.add_turn_server("turn", &Site::public(), config)?;
         let addresses = net.get(server).map_or_else(Vec::new, |server| server.addresses().to_vec());
-        net.set_name(STUN_NAME, addresses.iter().map(SocketAddr::ip).collect(), Duration::ZERO);
+        net.set_name(SERVER_NAME, addresses.iter().map(SocketAddr::ip).collect(), Duration::ZERO);
         let mut add = |who: usize, role| {
             let mut config = Config::new(net.derive_seed());
             config.role = role;
-            config.gather.servers = vec![ServerAddress::Name { host: STUN_NAME.to_owned(), port: STUN_PORT }];
+            let server = ServerAddress::Name { host: SERVER_NAME.to_owned(), port: SERVER_PORT };
+            config.gather.relays = vec![RelayServer::new(server, USER, PASSWORD)];
+            if plan.relay_only {
+                config.gather.transport_policy = TransportPolicy::Relay;
+            }
             let site = Site::behind(plan.nats[who]).link(Link::delay(ACCESS));
             net.add_ice_peer(NAMES[who], &site, config)
         };
@@ -115,8 +130,17 @@ impl Run {
         self.net.with(peer, |peer, now| peer.send(Component::default(), payload, now).ok())?
     }
 
-    fn connected(&self) -> bool {
-        self.peers.iter().all(|&peer| state(&self.net, peer) == ConnectionState::Completed)
+    fn ending(&self) -> Ending {
+        let completed = self.peers.iter().all(|&peer| state(&self.net, peer) == ConnectionState::Completed);
+        let relayed = self.peers.iter().any(|&peer| {
+            let pair = self.net.get(peer).and_then(|peer| peer.agent().selected_pair(Component::default()));
+            pair.is_some_and(|pair| pair.local.kind() == CandidateKind::Relayed)
+        });
+        match (completed && self.data.is_some(), relayed) {
+            (false, _) => Ending::NotConnected,
+            (true, false) => Ending::Direct,
+            (true, true) => Ending::Relayed,
+        }
     }
 
     fn report(&self, plan: &Plan) -> String {
@@ -125,7 +149,7 @@ impl Run {
         let (alice, bob, seed) = (NAMES[0], NAMES[1], plan.seed);
         let says = verdict::say(&self.verdict);
         let mut text = format!(
-            "simulated network with a STUN server; seed {seed}\n\
+            "simulated network with a STUN and TURN server; seed {seed}\n\
              {internet} ms across the Internet, {access} ms to each router\n\
              {alice} {a}, {bob} {b}\nthe oracle says: {says}\n\n"
         );
@@ -144,16 +168,23 @@ impl Run {
         if plan.chart {
             let _ = write!(text, "\n{}", self.net.chart());
         }
-        if let Some(ending) = self.ending() {
-            let _ = write!(text, "\n{ending}");
+        if let Some(result) = self.result() {
+            let _ = write!(text, "\n{result}");
+        }
+        if self.ending() == Ending::Relayed && !plan.relay_only {
+            text.push_str(&paragraph(
+                "relayed       ",
+                &format!("because {}", verdict::why_relayed(plan.nats)),
+            ));
         }
         text
     }
 
     /// The result, when it is a good one.
-    fn ending(&self) -> Option<String> {
+    fn result(&self) -> Option<String> {
         let peer = self.net.get(self.peers[0])?;
-        let pair = peer.agent().selected_pair(Component::default()).filter(|_| self.connected())?;
+        let connected = self.ending() != Ending::NotConnected;
+        let pair = peer.agent().selected_pair(Component::default()).filter(|_| connected)?;
         let selected = Style::of_stdout().good("selected");
         let mut text = format!("{selected}      {} -> {}\n", End(pair.local), End(pair.remote));
         if let Some((first, rtt)) = self.data {
@@ -164,19 +195,26 @@ impl Run {
     }
 
     fn outcome(&self, plan: &Plan) -> Outcome {
-        let connected = self.connected() && self.data.is_some();
-        if !verdict::agrees(&self.verdict, connected) {
-            let happened = if connected { "connected" } else { "did not connect" };
+        let ending = self.ending();
+        let agreed =
+            if plan.relay_only { ending != Ending::Direct } else { verdict::agrees(&self.verdict, ending) };
+        if !agreed {
+            let happened = match ending {
+                Ending::NotConnected => "did not connect",
+                Ending::Direct => "connected directly",
+                Ending::Relayed => "connected through a relay",
+            };
             return Err(Failure::Failed(format!(
                 "the agents {happened}, but by the oracle {}: a bug; seed {}",
                 verdict::say(&self.verdict),
                 plan.seed
             )));
         }
-        if connected {
-            Ok(())
-        } else {
-            Err(Failure::Failed(format!("not connected: {}", verdict::why_not(plan.nats))))
+        match ending {
+            Ending::NotConnected => {
+                Err(Failure::Failed(format!("not connected: {}", verdict::why_not(plan.nats))))
+            }
+            Ending::Direct | Ending::Relayed => Ok(()),
         }
     }
 
@@ -197,6 +235,21 @@ impl Run {
         story.sort_by_key(|moment| moment.at);
         story
     }
+}
+
+/// Lines of at most 80 columns, the first of which begins with `head`.
+fn paragraph(head: &str, text: &str) -> String {
+    let (mut lines, indent) = (String::new(), " ".repeat(head.len()));
+    let mut line = head.to_owned();
+    for word in text.split(' ') {
+        if line.chars().count() + word.chars().count() > 80 {
+            let _ = writeln!(lines, "{}", line.trim_end());
+            line.clone_from(&indent);
+        }
+        let _ = write!(line, "{word} ");
+    }
+    let _ = writeln!(lines, "{}", line.trim_end());
+    lines
 }
 
 /// Where an agent is.
@@ -240,7 +293,7 @@ fn tell(peer: &IcePeer, event: AgentEvent) -> Option<What> {
         AgentEvent::LocalCandidate(id) => What::Found(agent.local_candidate(id)?.clone()),
         AgentEvent::GatheringProblem { failure: GatheringFailure::ServerTimeout, address, .. } => {
             let from = address.map_or_else(String::new, |address| format!(" (asked from {address})"));
-            What::Problem(format!("the STUN server did not answer{from}"))
+            What::Problem(format!("the server did not answer{from}"))
         }
         AgentEvent::GatheringProblem { failure, .. } => What::Problem(failure.to_string()),
         AgentEvent::RemoteCandidateDiscovered(id) => What::Learned(agent.remote_candidate(id)?.clone()),

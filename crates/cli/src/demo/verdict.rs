@@ -27,31 +27,44 @@ fn doubt(doubt: &Doubt) -> String {
     }
 }
 
-/// Whether the run may end so.
-pub(crate) const fn agrees(verdict: &Verdict, connected: bool) -> bool {
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    NotConnected,
+    Direct,
+    /// Through a relay.
+    Relayed,
+}
+
+/// Whether the run may end so: the oracle speaks of direct paths, which are preferred to relays.
+pub(crate) const fn agrees(verdict: &Verdict, ending: Ending) -> bool {
     match verdict {
-        Verdict::Yes { .. } => connected,
-        Verdict::No => !connected,
+        Verdict::Yes { .. } => matches!(ending, Ending::Direct),
+        Verdict::No => !matches!(ending, Ending::Direct),
         Verdict::Maybe { .. } => true,
     }
 }
 
-/// Why agents behind these two have no direct path: one sentence, and what would help.
+/// Why nothing gets out of a network, if that is so.
 pub(crate) fn why_not(nats: [NatType; 2]) -> String {
-    for (nat, name) in nats.iter().zip(NAMES) {
-        if *nat == NatType::Blocked {
-            return format!(
-                "{name}'s network lets no UDP through, so no packet gets out of it; only a relay that is reached \
-                 over TCP would help"
-            );
-        }
+    let blocked = nats.iter().zip(NAMES).find(|(nat, _)| **nat == NatType::Blocked);
+    match blocked {
+        Some((_, name)) => format!(
+            "{name}'s network lets no UDP through, so no packet gets out of it; only a relay that is reached over \
+             TCP would help"
+        ),
+        None => "no check got through in either direction, not even through the relay".to_owned(),
     }
+}
+
+/// Why agents behind these two have no direct path, in one sentence.
+pub(crate) fn why_relayed(nats: [NatType; 2]) -> String {
     let varies =
         nats.map(|nat| nat.config().is_some_and(|nat| nat.mapping != Dependence::EndpointIndependent));
-    let reason = match varies {
+    match varies {
         [true, true] => {
-            "both NATs take another external port for every destination, so neither side can tell the other where \
-             to send to"
+            "both NATs take another external port for every destination, so neither side can tell the \
+                         other where to send to"
                 .to_owned()
         }
         [true, false] | [false, true] => {
@@ -62,8 +75,7 @@ pub(crate) fn why_not(nats: [NatType; 2]) -> String {
             )
         }
         [false, false] => "no check got through in either direction".to_owned(),
-    };
-    format!("{reason}; only a relay (TURN) would help")
+    }
 }
 
 #[cfg(test)]
@@ -74,18 +86,24 @@ mod tests {
     fn the_sentence_names_who_is_at_fault() {
         let cone = NatType::PORT_RESTRICTED_CONE;
         assert!(why_not([NatType::None, NatType::Blocked]).starts_with("bob's network lets no UDP through"));
-        assert!(why_not([NatType::SYMMETRIC, NatType::SYMMETRIC]).starts_with("both NATs"));
-        assert!(why_not([NatType::SYMMETRIC, cone]).starts_with("alice's NAT takes another external port"));
-        assert!(why_not([cone, NatType::SYMMETRIC]).starts_with("bob's NAT takes another external port"));
         assert!(why_not([cone, cone]).starts_with("no check got through"));
+        assert!(why_relayed([NatType::SYMMETRIC, NatType::SYMMETRIC]).starts_with("both NATs"));
+        assert!(
+            why_relayed([NatType::SYMMETRIC, cone]).starts_with("alice's NAT takes another external port")
+        );
+        assert!(why_relayed([cone, NatType::SYMMETRIC]).starts_with("bob's NAT takes another external port"));
+        assert!(why_relayed([cone, cone]).starts_with("no check got through"));
     }
 
     #[test]
     fn a_run_agrees_when_it_ends_as_it_must() {
         let yes = Verdict::Yes { paths: vec![], possible: vec![] };
         let maybe = Verdict::Maybe { doubts: vec![Doubt::Loss], paths: vec![] };
-        assert!(agrees(&yes, true) && !agrees(&yes, false));
-        assert!(agrees(&Verdict::No, false) && !agrees(&Verdict::No, true));
-        assert!(agrees(&maybe, true) && agrees(&maybe, false));
+        let agreed = |verdict| {
+            [Ending::NotConnected, Ending::Direct, Ending::Relayed].map(|ending| agrees(verdict, ending))
+        };
+        assert_eq!(agreed(&yes), [false, true, false]);
+        assert_eq!(agreed(&Verdict::No), [true, false, true]);
+        assert_eq!(agreed(&maybe), [true; 3]);
     }
 }

@@ -39,7 +39,7 @@ fn agents_behind_cones_connect_as_the_oracle_says() {
         "the oracle says: a direct path exists (srflx-srflx over IPv4)\n",
         "alice  candidate srflx ",
         "selected      srflx ",
-        "first byte    after 190 ms of virtual time\n",
+        "first byte    after 290 ms of virtual time\n",
         "round trip    60.0 ms\n",
     ] {
         assert!(run.stdout.contains(said), "{said:?} is missing in\n{}", run.stdout);
@@ -48,15 +48,56 @@ fn agents_behind_cones_connect_as_the_oracle_says() {
 }
 
 #[test]
-fn agents_that_cannot_connect_fail_with_the_reason() {
+fn agents_on_this_machine_meet_at_relays_only_if_they_are_to() {
+    let run = floe(&["demo", "--bind", "127.0.0.1", "--relay-only"]);
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{}", run.stdout);
+    for said in [
+        "TURN server at 127.0.0.1:",
+        "alice  candidate relay 127.0.0.1:",
+        "selected      relay 127.0.0.1:",
+        "throughput    ",
+        "TURN server   made 2 allocations, relayed ",
+    ] {
+        assert!(run.stdout.contains(said), "{said:?} is missing in\n{}", run.stdout);
+    }
+    assert!(!run.stdout.contains("host"), "nothing else is shown: {}", run.stdout);
+    let foreign = floe(&["demo", "--bind", "192.0.2.254", "--relay-only"]);
+    assert!(
+        foreign.error(1).starts_with("the TURN server: relays cannot be at 192.0.2.254: "),
+        "{foreign:?}"
+    );
+}
+
+#[test]
+fn agents_without_a_direct_path_connect_through_the_relay_and_are_told_why() {
     let run = floe(&["demo", "--nat-a", "symmetric", "--nat-b", "symmetric"]);
-    assert!(run.error(1).starts_with("not connected: both NATs take another external port"));
-    assert!(run.stdout.contains("the oracle says: no direct path can exist\n"), "{}", run.stdout);
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{}", run.stdout);
+    for said in [
+        "the oracle says: no direct path can exist\n",
+        "alice  candidate relay ",
+        "relayed       because both NATs take another external port for every\n",
+    ] {
+        assert!(run.stdout.contains(said), "{said:?} is missing in\n{}", run.stdout);
+    }
+    assert!(run.stdout.lines().all(|line| line.chars().count() <= 80), "{}", run.stdout);
+}
+
+#[test]
+fn agents_that_could_meet_directly_meet_at_relays_if_they_are_to() {
+    let run = floe(&["demo", "--nat-a", "none", "--nat-b", "full-cone", "--relay-only"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(run.stdout.contains("\nselected      relay "), "{}", run.stdout);
+    assert!(!run.stdout.contains("candidate host") && !run.stdout.contains("because"), "{}", run.stdout);
+}
+
+#[test]
+fn agents_that_cannot_connect_fail_with_the_reason() {
     let blocked = floe(&["demo", "--nat-b", "blocked"]);
     assert!(blocked.error(1).starts_with("not connected: bob's network lets no UDP through"));
 }
 
-/// Every pair of types that has a name: agents and oracle agree, whatever comes of it.
+/// Every pair of types that has a name: agents and oracle agree, whatever comes of it, and a relay connects all but those whose
+/// packets get nowhere.
 #[test]
 fn the_oracle_is_right_for_every_pair_of_named_types() {
     let types =
@@ -64,13 +105,20 @@ fn the_oracle_is_right_for_every_pair_of_named_types() {
     for a in types {
         for b in types {
             let run = floe(&["demo", "--nat-a", a, "--nat-b", b, "--seed", "7"]);
-            let must_fail = run.stdout.contains("the oracle says: no direct path can exist");
+            let is_direct = run.stdout.contains("the oracle says: a direct path exists");
             assert!(
-                must_fail || run.stdout.contains("the oracle says: a direct path exists"),
+                is_direct || run.stdout.contains("the oracle says: no direct path can exist"),
                 "{}",
                 run.stdout
             );
-            assert_eq!(run.status, i32::from(must_fail), "{a} and {b}: {}", run.stderr);
+            let is_blocked = [a, b].contains(&"blocked");
+            assert_eq!(run.status, i32::from(is_blocked), "{a} and {b}: {}", run.stderr);
+            assert_eq!(
+                run.stdout.contains("relayed       because"),
+                !is_direct && !is_blocked,
+                "{}",
+                run.stdout
+            );
         }
     }
 }
