@@ -328,10 +328,10 @@ impl Agent {
             // Data that come through a relay keep what carries them alive.
             Received::Data { .. } => self.due = self.due.into_iter().chain(self.relays.next_timeout()).min(),
         }
-        if tail == Tail::Settle {
-            self.settle(now);
+        match tail {
+            Tail::Settle => self.settle(now),
+            Tail::Nothing => self.catch_up(now),
         }
-        self.catch_up(now);
         received
     }
 
@@ -350,12 +350,15 @@ impl Agent {
     pub fn poll_transmit(&mut self, out: &mut [u8]) -> Option<Transmit> {
         debug_assert!(out.len() >= MAX_TRANSMIT, "poll_transmit needs a buffer of MAX_TRANSMIT bytes");
         loop {
-            let Some(packet) = self.fx.poll_packet() else {
+            let Some(packet) = self.fx.next_packet() else {
                 return self.poll_relays(out);
             };
-            if let Some(len) = self.keys_of(&packet).and_then(|keys| packet.encode(keys, out)) {
+            let len = self.keys_of(packet).and_then(|keys| packet.encode(keys, out));
+            let transmit = len.map(|len| packet.transmit(len));
+            self.fx.packet_done();
+            if transmit.is_some() {
                 self.fx.counters.packets_sent = self.fx.counters.packets_sent.saturating_add(1);
-                return Some(packet.transmit(len));
+                return transmit;
             }
         }
     }

@@ -75,8 +75,14 @@ impl Effects {
         self.events.push_back(event);
     }
 
-    pub(crate) fn poll_packet(&mut self) -> Option<Outgoing> {
-        self.packets.pop_front()
+    /// The next packet. It is encoded where it is: taken out first, it would be copied twice.
+    pub(crate) fn next_packet(&self) -> Option<&Outgoing> {
+        self.packets.front()
+    }
+
+    /// The next packet was encoded.
+    pub(crate) fn packet_done(&mut self) {
+        self.packets.pop_front();
     }
 
     /// The next packet that leaves through a relay.

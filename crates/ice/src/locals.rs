@@ -143,13 +143,15 @@ impl Locals {
     }
 
     /// The base that a datagram arrived at.
+    #[inline]
     pub(crate) fn find_base(&self, socket: SocketId, local_ip: Option<IpAddr>) -> Option<BaseId> {
-        let matches = |base: &Base| {
-            !base.dead
-                && base.socket == socket
-                && local_ip.is_none_or(|ip| ip.to_canonical() == base.address.ip())
+        let is_of_socket = |base: &Base| base.socket == socket && !base.dead;
+        let is_at = |base: &Base, ip: IpAddr| base.address.ip() == ip.to_canonical();
+        let at = match local_ip {
+            None => self.bases.iter().position(is_of_socket),
+            Some(ip) => self.bases.iter().position(|b| is_of_socket(b) && is_at(b, ip)),
         };
-        self.bases.iter().position(matches).and_then(|i| u16::try_from(i).ok()).map(BaseId)
+        at.map(|at| BaseId(at as u16))
     }
 
     /// The host candidate of a base.

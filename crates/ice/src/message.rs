@@ -8,7 +8,7 @@ use floe_stun::attributes::{
 };
 use floe_stun::{
     Attribute, AttributeType, Class, DecodeError, IntegrityAlgorithm, Message, MessageBuilder, Method,
-    RawAttribute, TransactionId, stage,
+    RawAttribute, TransactionId, Verified, stage,
 };
 
 use crate::candidate::canonical;
@@ -62,6 +62,15 @@ pub(crate) enum PeerRole {
     Controlling(u64),
     /// ICE-CONTROLLED with this tie-breaker.
     Controlled(u64),
+}
+
+impl PeerRole {
+    fn decode(raw: RawAttribute<'_>, id: &TransactionId) -> Result<Self, DecodeError> {
+        match raw.kind {
+            AttributeType::ICE_CONTROLLING => Ok(Self::Controlling(IceControlling::decode(raw, id)?.0)),
+            _ => Ok(Self::Controlled(IceControlled::decode(raw, id)?.0)),
+        }
+    }
 }
 
 /// The first unknown attributes of a request, for UNKNOWN-ATTRIBUTES (RFC 8489 §14.13).
@@ -165,12 +174,22 @@ fn reason(code: u16) -> &'static str {
     }
 }
 
-/// What a check says, read in one pass. Nothing of it counts before the message is verified.
+/// What a check says of itself.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CheckAttributes {
     pub(crate) priority: u32,
     pub(crate) use_candidate: bool,
     pub(crate) role: PeerRole,
+}
+
+/// The attributes of a check, found in one pass: of each the first (RFC 8489 §14).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CheckContent<'a> {
+    username: Option<RawAttribute<'a>>,
+    priority: Option<RawAttribute<'a>>,
+    role: Option<RawAttribute<'a>>,
+    use_candidate: bool,
+    unknown: UnknownTypes,
 }
 
 /// What is wrong with the attributes of a message.
@@ -190,33 +209,49 @@ impl From<DecodeError> for Unreadable {
     }
 }
 
-impl CheckAttributes {
-    /// Reads an authenticated request.
-    pub(crate) fn read(message: &Message<'_>) -> Result<Self, Unreadable> {
-        let id = message.transaction_id();
-        let (mut priority, mut role, mut use_candidate) = (None, None, false);
-        let mut unknown = UnknownTypes::default();
-        for raw in message.attributes() {
-            match raw.kind {
-                AttributeType::PRIORITY if priority.is_none() => {
-                    priority = Some(Priority::decode(raw, &id)?.0);
+impl<'a> CheckContent<'a> {
+    // Apart, it has all registers for its loop.
+    #[inline(never)]
+    pub(crate) fn find(message: &Message<'a>) -> Self {
+        let mut content = Self::default();
+        for raw in message.content() {
+            let first = match raw.kind {
+                AttributeType::USERNAME => &mut content.username,
+                AttributeType::PRIORITY => &mut content.priority,
+                AttributeType::ICE_CONTROLLING | AttributeType::ICE_CONTROLLED => &mut content.role,
+                AttributeType::USE_CANDIDATE => {
+                    content.use_candidate = true;
+                    continue;
                 }
-                AttributeType::USE_CANDIDATE => use_candidate = true,
-                AttributeType::ICE_CONTROLLING if role.is_none() => {
-                    role = Some(PeerRole::Controlling(IceControlling::decode(raw, &id)?.0));
+                kind if is_unknown(kind) => {
+                    content.unknown.push(kind);
+                    continue;
                 }
-                AttributeType::ICE_CONTROLLED if role.is_none() => {
-                    role = Some(PeerRole::Controlled(IceControlled::decode(raw, &id)?.0));
-                }
-                kind if is_unknown(kind) => unknown.push(kind),
-                _ => {}
-            }
+                _ => continue,
+            };
+            first.get_or_insert(raw);
         }
-        if !unknown.is_empty() {
-            return Err(Unreadable::Unknown(unknown));
+        content
+    }
+
+    /// USERNAME, if it is there and well formed: whoever is named is asked for the key.
+    pub(crate) fn username(&self) -> Option<&'a [u8]> {
+        let name = Username::decode(self.username?, &TransactionId::new([0; 12])).ok()?;
+        Some(name.as_bytes())
+    }
+
+    /// What the request says, now that it is authenticated.
+    pub(crate) fn read(&self, verified: &Verified<'a>) -> Result<CheckAttributes, Unreadable> {
+        let id = verified.transaction_id();
+        let priority = self.priority.map(|raw| Priority::decode(raw, &id)).transpose()?;
+        let role = self.role.map(|raw| PeerRole::decode(raw, &id)).transpose()?;
+        if !self.unknown.is_empty() {
+            return Err(Unreadable::Unknown(self.unknown));
         }
         match (priority, role) {
-            (Some(priority), Some(role)) => Ok(Self { priority, use_candidate, role }),
+            (Some(Priority(priority)), Some(role)) => {
+                Ok(CheckAttributes { priority, use_candidate: self.use_candidate, role })
+            }
             _ => Err(Unreadable::Incomplete),
         }
     }
@@ -259,7 +294,7 @@ impl Answer {
         let id = message.transaction_id();
         let mut unknown = UnknownTypes::default();
         let (mut xor, mut plain, mut code) = (None, None, None);
-        for raw in message.attributes() {
+        for raw in message.content() {
             match raw.kind {
                 AttributeType::XOR_MAPPED_ADDRESS if xor.is_none() => {
                     xor = match XorMappedAddress::decode(raw, &id) {

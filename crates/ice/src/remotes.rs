@@ -79,6 +79,15 @@ pub(crate) fn identity(address: SocketAddr) -> SocketAddr {
     }
 }
 
+/// Whether two addresses have the same identity.
+pub(crate) fn is_same(one: &SocketAddr, other: &SocketAddr) -> bool {
+    match (one, other) {
+        (SocketAddr::V4(one), SocketAddr::V4(other)) => one == other,
+        (SocketAddr::V6(_), SocketAddr::V6(_)) => identity(*one) == identity(*other),
+        _ => false,
+    }
+}
+
 /// All remote candidates of a session.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Remotes {

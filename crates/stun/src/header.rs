@@ -168,9 +168,12 @@ pub(crate) const fn message_type(class: Class, method: Method) -> u16 {
     class | (m & 0xF80) << 2 | (m & 0x070) << 1 | (m & 0x00F)
 }
 
+/// C1 and C0, which are clear in a request.
+pub(crate) const CLASS_BITS: u16 = 0x110;
+
 #[inline]
 pub(crate) const fn class_of(message_type: u16) -> Class {
-    match message_type & 0x110 {
+    match message_type & CLASS_BITS {
         0x000 => Class::Request,
         0x010 => Class::Indication,
         0x100 => Class::Success,
@@ -204,6 +207,7 @@ mod tests {
                 assert_eq!(t & 0xC000, 0, "the two top bits stay clear");
                 assert_eq!((class_of(t), method_of(t)), (class, method));
                 assert_eq!(method_of(t).number(), number);
+                assert_eq!(t & !CLASS_BITS, message_type(Class::Request, method));
             }
         }
         assert_eq!(Method::new(0x1000), None);

@@ -130,6 +130,13 @@ impl<'a> Message<'a> {
         header::method_of(self.message_type())
     }
 
+    /// Whether this is the [method](Self::method). The bits of the two are mixed on the wire; this needs not take them apart.
+    #[must_use]
+    #[inline]
+    pub fn is_of(&self, method: Method) -> bool {
+        self.message_type() & !header::CLASS_BITS == header::message_type(Class::Request, method)
+    }
+
     /// The transaction id.
     #[must_use]
     #[inline]
@@ -169,6 +176,28 @@ impl<'a> Message<'a> {
     #[inline]
     pub fn attributes(&self) -> Attributes<'a> {
         Attributes::new(self.words, &self.trailer)
+    }
+
+    /// Those of the [`attributes`](Self::attributes) that do not protect the message: all but MESSAGE-INTEGRITY,
+    /// MESSAGE-INTEGRITY-SHA256 and FINGERPRINT, which come last.
+    ///
+    /// ```
+    /// use floe_stun::attributes::Priority;
+    /// use floe_stun::{AttributeType, Class, Message, MessageBuilder, Method, TransactionId};
+    ///
+    /// let mut packet = [0; 64];
+    /// let len = MessageBuilder::new(&mut packet, Class::Request, Method::BINDING, TransactionId::new([1; 12]))
+    ///     .attribute(&Priority(99))
+    ///     .fingerprint()
+    ///     .finish()?;
+    /// let message = Message::parse(&packet[..len])?;
+    /// assert!(message.content().map(|raw| raw.kind).eq([AttributeType::PRIORITY]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn content(&self) -> Attributes<'a> {
+        Attributes::of_content(self.words, &self.trailer)
     }
 
     /// The first attribute of type `A`: with few exceptions only the first counts (RFC 8489 §14).

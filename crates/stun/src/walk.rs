@@ -118,6 +118,15 @@ impl Trailer {
         position(self.fingerprint)
     }
 
+    /// Where the first of the three starts, or the end of what counts.
+    #[inline]
+    fn content(&self) -> usize {
+        // What is absent, zero, becomes the largest.
+        let before = |at: u16| at.wrapping_sub(1);
+        let three = before(self.integrity).min(before(self.integrity_sha256)).min(before(self.fingerprint));
+        usize::from(three.min(before(self.counted))) + 1
+    }
+
     /// Where those start that have something in front of them that does not count. The first of the three never has.
     #[cold]
     fn apart(&self) -> [u16; 2] {
@@ -147,6 +156,12 @@ impl<'a> Attributes<'a> {
         }
         let counted = message.get(..usize::from(trailer.counted)).unwrap_or_default();
         Self { counted, at: FIRST, message, apart: trailer.apart() }
+    }
+
+    #[inline]
+    pub(crate) fn of_content(message: &'a [Word], trailer: &Trailer) -> Self {
+        let counted = message.get(..trailer.content()).unwrap_or_default();
+        Self { counted, at: FIRST, message, apart: [0; 2] }
     }
 }
 

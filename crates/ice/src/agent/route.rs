@@ -7,8 +7,8 @@ use crate::config::Unauthenticated;
 use crate::io::{Datagram, Received, Rejection};
 use crate::keys::Keyring;
 use crate::locals::BaseId;
-use crate::message::{Answer, CheckAttributes, Outgoing, Unreadable, Wire};
-use crate::remotes::identity;
+use crate::message::{Answer, CheckAttributes, CheckContent, Outgoing, Unreadable, Wire};
+use crate::remotes::is_same;
 use crate::session::{CheckAnswer, CheckRequest, Retired, Session};
 
 use super::Agent;
@@ -28,7 +28,9 @@ pub(super) enum Tail {
 
 impl Agent {
     pub(super) fn route(&mut self, datagram: &Datagram<'_>, now: Time) -> (Received, Tail) {
-        if let Some(received) = self.route_relayed(datagram, now) {
+        if !self.relays.is_empty()
+            && let Some(received) = self.route_relayed(datagram, now)
+        {
             // Its answer, too, is taken from the queue by settling.
             let tail = if received == Received::Ice { Tail::Settle } else { Tail::Nothing };
             return (received, tail);
@@ -71,7 +73,7 @@ impl Agent {
     fn route_stun(&mut self, datagram: &Datagram<'_>, now: Time) -> Result<Tail, Rejection> {
         let message = Message::parse(datagram.contents).map_err(|_| Rejection::Malformed)?;
         // Unknown methods are discarded in silence (RFC 8489 §6.3).
-        if message.method() != Method::BINDING {
+        if !message.is_of(Method::BINDING) {
             return Err(Rejection::UnexpectedMessage);
         }
         match message.class() {
@@ -108,7 +110,8 @@ impl Agent {
         now: Time,
     ) -> Result<Tail, Rejection> {
         let base = |session: &Session| session.locals.find_base(datagram.socket, datagram.local_ip);
-        let (addressed, base) = match self.addressee(message) {
+        let content = CheckContent::find(message);
+        let (addressed, base) = match self.addressee(message, content.username()) {
             Ok(addressed) => {
                 let base = base(self.session_of(addressed.retired)).ok_or(Rejection::UnknownSocket)?;
                 (addressed, base)
@@ -122,18 +125,10 @@ impl Agent {
         let Addressed { verified, sender, retired } = addressed;
         let source = canonical(datagram.source);
         let algorithm = verified.algorithm();
-        let keys = self.session_of(retired).keys().generation();
-        match CheckAttributes::read(&verified) {
-            Ok(check) => {
-                let request = CheckRequest {
-                    id: verified.transaction_id(),
-                    base,
-                    source,
-                    algorithm,
-                    priority: check.priority,
-                    use_candidate: check.use_candidate,
-                    role: check.role,
-                };
+        match content.read(&verified) {
+            Ok(CheckAttributes { priority, use_candidate, role }) => {
+                let id = verified.transaction_id();
+                let request = CheckRequest { id, base, source, algorithm, priority, use_candidate, role };
                 let changed = match retired.and_then(|at| self.retirees.get_mut(at)) {
                     Some(retired) => {
                         retired.on_request(&request, sender, now, &mut self.fx)?;
@@ -150,11 +145,12 @@ impl Agent {
                     Unreadable::Malformed => (400, Default::default(), Rejection::Malformed),
                     Unreadable::Incomplete => (400, Default::default(), Rejection::MissingAttribute),
                 };
-                let wire = Wire::Error { id: verified.transaction_id(), keys, algorithm, code, unknown };
                 let session = match retired.and_then(|at| self.retirees.get(at)) {
                     Some(retired) => retired.session(),
                     None => &self.session,
                 };
+                let (id, keys) = (verified.transaction_id(), session.keys().generation());
+                let wire = Wire::Error { id, keys, algorithm, code, unknown };
                 session.respond(base, source, wire, &mut self.fx);
                 Err(reason)
             }
@@ -163,15 +159,14 @@ impl Agent {
 
     /// RFC 8489 §9.1.3: USERNAME and integrity are there, the name begins with an ufrag of ours and a colon, the key fits. An ufrag
     /// has no colon, so that no session's is the beginning of another one's.
-    fn addressee<'a>(&self, message: &Message<'a>) -> Result<Addressed<'a>, Rejection> {
-        let username = message.get::<floe_stun::attributes::Username<'a>>();
-        let Ok(Some(username)) = username else { return Err(Rejection::MissingAttribute) };
-        if !message.has_integrity() {
-            return Err(Rejection::MissingAttribute);
-        }
-        let username = username.as_bytes();
+    fn addressee<'a>(
+        &self,
+        message: &Message<'a>,
+        username: Option<&'a [u8]>,
+    ) -> Result<Addressed<'a>, Rejection> {
+        let username = username.filter(|_| message.has_integrity()).ok_or(Rejection::MissingAttribute)?;
         let sender_to = |keys: &Keyring| {
-            let rest = username.strip_prefix(keys.local_ufrag().as_bytes())?;
+            let rest = username.strip_prefix(keys.credentials().ufrag_bytes())?;
             rest.strip_prefix(b":")
         };
         let of_retired = || {
@@ -297,6 +292,6 @@ fn is_symmetric(request: &Outgoing, datagram: &Datagram<'_>) -> bool {
         (Some(received), Some(sent)) => received.to_canonical() == sent,
         _ => true,
     };
-    let same_peer = identity(canonical(datagram.source)) == identity(request.destination);
+    let same_peer = is_same(&canonical(datagram.source), &request.destination);
     same_peer && datagram.socket == request.socket && same_local
 }

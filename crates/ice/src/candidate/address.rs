@@ -15,7 +15,9 @@ pub(super) const DISCARD_PORT: u16 = 9;
 /// assert_eq!(canonical(mapped), "192.0.2.1:5000".parse()?);
 /// # Ok::<(), core::net::AddrParseError>(())
 /// ```
+// Inlined, it takes the address to pieces, which costs its callers more than the call.
 #[must_use]
+#[inline(never)]
 pub fn canonical(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V4(_) => address,

@@ -88,6 +88,11 @@ impl Credentials {
         self.text.get(..usize::from(self.ufrag_len)).unwrap_or_default()
     }
 
+    /// The username fragment as it is on the wire: no character of it is to be split.
+    pub(crate) fn ufrag_bytes(&self) -> &[u8] {
+        self.text.as_bytes().get(..usize::from(self.ufrag_len)).unwrap_or_default()
+    }
+
     /// The password. It is the key of MESSAGE-INTEGRITY and belongs in the signalling, not in a log.
     #[must_use]
     pub fn pwd(&self) -> &str {

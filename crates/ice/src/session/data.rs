@@ -14,7 +14,7 @@ use crate::ids::{Component, PairId, SocketId};
 use crate::locals::BaseId;
 use crate::message::{Outgoing, Wire};
 use crate::path::SendPath;
-use crate::remotes::identity;
+use crate::remotes::is_same;
 use crate::stats::PairState;
 use crate::transaction::Request;
 
@@ -30,8 +30,8 @@ pub(crate) struct PathEnds {
 
 impl PathEnds {
     /// Whether what comes from `source` to this base comes on the path.
-    pub(super) fn is_between(&self, base: BaseId, source: SocketAddr) -> bool {
-        self.base == base && identity(self.destination) == identity(source)
+    pub(super) fn is_between(&self, base: BaseId, source: &SocketAddr) -> bool {
+        self.base == base && is_same(&self.destination, source)
     }
 }
 
@@ -381,7 +381,7 @@ impl Session {
         let component = self.locals.base(base)?.component;
         let state = self.component_mut(component)?;
         // The path in use needs no look-up.
-        if state.path_ends.is_some_and(|ends| ends.is_between(base, source)) {
+        if state.is_path(base, &source) {
             state.traffic.packets_received = state.traffic.packets_received.saturating_add(1);
             state.traffic.bytes_received = state.traffic.bytes_received.saturating_add(len as u64);
             return Some(component);

@@ -33,6 +33,8 @@ mod seen;
 mod tests;
 
 use alloc::vec::Vec;
+use core::net::SocketAddr;
+
 use floe_stun::Time;
 
 use crate::candidate::Credentials;
@@ -44,7 +46,7 @@ use crate::event::{ConnectionState, Event, GatheringState, Role};
 use crate::gather::Gatherer;
 use crate::ids::{Component, ComponentId, PairId, StreamId};
 use crate::keys::{Generation, Keyring};
-use crate::locals::Locals;
+use crate::locals::{BaseId, Locals};
 use crate::pacer::Pacer;
 use crate::remotes::Remotes;
 use crate::role::RoleState;
@@ -102,6 +104,11 @@ impl ComponentState {
             was_selected: false,
             last_sent: now,
         }
+    }
+
+    /// Whether what comes from `source` to this base comes on the path.
+    fn is_path(&self, base: BaseId, source: &SocketAddr) -> bool {
+        self.path_ends.as_ref().is_some_and(|ends| ends.is_between(base, source))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Requests that were answered already: a retransmission gets an equal answer and does nothing else (RFC 8489 §6.3.1).
 
-use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::num::NonZeroU16;
 use core::time::Duration;
@@ -25,67 +25,94 @@ pub(crate) enum Verdict {
 
 #[derive(Clone, Copy, Debug)]
 struct Seen {
+    /// When it came.
+    at: Tick,
     /// All of the id but what its tag has.
-    rest: [u8; 8],
+    rest: [u8; 10],
     /// Tells one 5-tuple from another: with the 96 random bits of the id more than enough.
     path: u16,
     /// The code of the error that was answered.
     error: Option<NonZeroU16>,
-    at: Time,
+}
+
+/// A time in units of 2^16 ns, in half the room of a [`Time`]. It comes round after 78 hours: what was seen so long ago is
+/// remembered for another while, which harms nobody.
+#[derive(Clone, Copy, Debug)]
+struct Tick(u32);
+
+impl Tick {
+    const LOG_NANOS: u32 = 16;
+
+    fn of(time: Time) -> Self {
+        Self((time.as_nanos() >> Self::LOG_NANOS) as u32)
+    }
+
+    /// Whether it is longer ago than the peer may retransmit.
+    fn is_over(self, now: Self) -> bool {
+        const PATIENCE: u32 = (MEMORY.as_nanos() >> Tick::LOG_NANOS) as u32 + 1;
+        now.0.wrapping_sub(self.0) > PATIENCE
+    }
 }
 
 /// The requests of the last 39.5 seconds, bounded.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SeenRequests {
-    /// The first four bytes of the id of each. Most requests are new, which is found out by looking through these alone: 70
+    /// The first two bytes of the id of each. Most requests are new, which is found out by looking through these alone: 70
     /// instructions for 64 of them, where comparing whole ids takes 680.
-    tags: VecDeque<u32>,
-    entries: VecDeque<Seen>,
+    tags: Vec<u16>,
+    /// A ring: the oldest one is at `next`, the newest before it.
+    entries: Vec<Seen>,
+    next: usize,
 }
 
 impl SeenRequests {
     /// How this request was answered before, if it was: it is the same if id and 5-tuple are.
-    pub(crate) fn verdict(&mut self, request: &CheckRequest, now: Time) -> Option<Verdict> {
-        while self.entries.front().is_some_and(|e| now.saturating_since(e.at) > MEMORY) {
-            self.forget_oldest();
-        }
+    pub(crate) fn verdict(&self, request: &CheckRequest, now: Time) -> Option<Verdict> {
         let (tag, rest) = split(&request.id);
-        let (front, back) = self.tags.as_slices();
-        if !front.contains(&tag) && !back.contains(&tag) {
+        if !self.tags.contains(&tag) {
             return None;
         }
-        let mut known = self.tags.iter().zip(&self.entries).filter(|(t, e)| **t == tag && e.rest == rest);
-        let (_, known) = known.find(|(_, e)| e.path == path(request))?;
+        let (now, path) = (Tick::of(now), path(request));
+        let is_same = |e: &Seen| e.rest == rest && e.path == path && !e.at.is_over(now);
+        let mut known = self.tags.iter().zip(&self.entries).filter(|(t, _)| **t == tag);
+        let (_, known) = known.find(|(_, e)| is_same(e))?;
         Some(known.error.map_or(Verdict::Success, |code| Verdict::Error(code.get())))
     }
 
     pub(crate) fn remember(&mut self, request: &CheckRequest, verdict: Verdict, now: Time) {
-        if self.entries.len() >= CAPACITY {
-            self.forget_oldest();
-        }
-        if self.entries.len() == self.entries.capacity() {
-            self.entries.reserve_exact(STEP);
-            self.tags.reserve_exact(STEP);
-        }
         let error = match verdict {
             Verdict::Success => None,
             Verdict::Error(code) => NonZeroU16::new(code),
         };
         let (tag, rest) = split(&request.id);
-        self.tags.push_back(tag);
-        self.entries.push_back(Seen { rest, path: path(request), error, at: now });
+        let now = Tick::of(now);
+        let seen = Seen { rest, at: now, path: path(request), error };
+        // Behind the last place comes the first one, if that can be used again.
+        let oldest = if self.next < self.entries.len() { self.next } else { 0 };
+        let is_full = self.entries.len() >= CAPACITY;
+        if self.entries.get(oldest).is_some_and(|e| is_full || e.at.is_over(now)) {
+            (self.tags[oldest], self.entries[oldest]) = (tag, seen);
+            self.next = oldest + 1;
+        } else {
+            self.make_room();
+            self.tags.insert(self.next, tag);
+            self.entries.insert(self.next, seen);
+            self.next += 1;
+        }
     }
 
-    fn forget_oldest(&mut self) {
-        self.tags.pop_front();
-        self.entries.pop_front();
+    fn make_room(&mut self) {
+        if self.entries.len() == self.entries.capacity() {
+            self.entries.reserve_exact(STEP);
+            self.tags.reserve_exact(STEP);
+        }
     }
 }
 
 /// The tag of an id, and the rest of it.
-fn split(id: &TransactionId) -> (u32, [u8; 8]) {
-    let [a, b, c, d, rest @ ..] = *id.as_bytes();
-    (u32::from_ne_bytes([a, b, c, d]), rest)
+fn split(id: &TransactionId) -> (u16, [u8; 10]) {
+    let [a, b, rest @ ..] = *id.as_bytes();
+    (u16::from_ne_bytes([a, b]), rest)
 }
 
 /// A hash without a key: whoever sends a request with an integrity that we accept gains nothing by collisions.

@@ -36,7 +36,11 @@ fn fingerprinted(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 fn kinds(bytes: &[u8]) -> Vec<u16> {
-    Message::parse(bytes).unwrap().attributes().map(|raw| raw.kind.number()).collect()
+    let message = Message::parse(bytes).unwrap();
+    let kinds: Vec<u16> = message.attributes().map(|raw| raw.kind.number()).collect();
+    let content = message.content().map(|raw| raw.kind.number());
+    assert!(content.eq(kinds.iter().copied().filter(|kind| ![0x0008, 0x001C, 0x8028].contains(kind))));
+    kinds
 }
 
 const MI: (u16, u16, &[u8]) = (0x0008, 20, &[0; 20]);
