@@ -8,12 +8,12 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::failure::{Outcome, complain};
-use crate::{agent, decode, demo, gather, output, serve};
+use crate::{agent, decode, demo, gather, output, serve, turn_check};
 
 /// Interactive Connectivity Establishment (ICE, RFC 8445)
 ///
 /// Watch two agents find each other, take STUN messages apart, gather candidates,
-/// script an agent, run a STUN and TURN server.
+/// script an agent, run a STUN and TURN server, check one.
 ///
 /// Exit status: 0 success, 1 failure, 2 wrong usage. An error is one line on the
 /// standard error.
@@ -32,6 +32,7 @@ pub(crate) enum Command {
     Gather(gather::Args),
     Agent(agent::Args),
     Serve(serve::Args),
+    TurnCheck(turn_check::Args),
     Decode(decode::Args),
 }
 
@@ -42,6 +43,7 @@ impl Command {
             Self::Gather(args) => gather::run(&args),
             Self::Agent(args) => agent::run(&args),
             Self::Serve(args) => serve::run(&args),
+            Self::TurnCheck(args) => turn_check::run(&args),
             Self::Decode(args) => decode::run(&args),
         }
     }

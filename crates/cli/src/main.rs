@@ -14,6 +14,7 @@ mod relay;
 mod runtime;
 mod serve;
 mod style;
+mod turn_check;
 
 use std::process::ExitCode;
 

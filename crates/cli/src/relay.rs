@@ -30,7 +30,7 @@ pub(crate) struct RelayArgs {
 }
 
 /// Where the password may be, out of sight of other processes.
-const PASSWORD: &str = "FLOE_TURN_PASSWORD";
+pub(crate) const PASSWORD: &str = "FLOE_TURN_PASSWORD";
 
 impl RelayArgs {
     /// The same, for the agent.

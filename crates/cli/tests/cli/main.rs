@@ -7,4 +7,5 @@ mod gather;
 mod program;
 #[cfg(unix)]
 mod serve;
+mod turn_check;
 mod usage;

@@ -6,15 +6,15 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use crate::program::floe;
 
 /// A running server. Dropping it kills the process.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     output: BufReader<ChildStdout>,
     /// What it said when it started.
-    greeting: String,
+    pub(crate) greeting: String,
 }
 
 impl Server {
-    fn start(arguments: &[&str], secret: Option<&str>) -> Self {
+    pub(crate) fn start(arguments: &[&str], secret: Option<&str>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_floe"));
         command.arg("serve").args(arguments).env_remove("FLOE_TURN_SECRET");
         command.envs(secret.map(|secret| ("FLOE_TURN_SECRET", secret)));
@@ -31,7 +31,7 @@ impl Server {
     }
 
     /// The next line, without its end.
-    fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         let read = self.output.read_line(&mut line).expect("its output is text");
         assert!(read > 0, "the server ended: {:?}", self.child.wait());
@@ -39,7 +39,7 @@ impl Server {
     }
 
     /// What stands behind a word at the beginning of a line of the greeting.
-    fn said(&self, word: &str) -> &str {
+    pub(crate) fn said(&self, word: &str) -> &str {
         let mut lines = self.greeting.lines().filter_map(|line| line.strip_prefix(word));
         lines.next().unwrap_or_else(|| panic!("no {word} in\n{}", self.greeting)).trim_start()
     }
@@ -79,7 +79,7 @@ impl Drop for Server {
     }
 }
 
-const LOCAL: [&str; 3] = ["--listen", "127.0.0.1:0", "--allow-private-peers"];
+pub(crate) const LOCAL: [&str; 3] = ["--listen", "127.0.0.1:0", "--allow-private-peers"];
 
 #[test]
 fn a_server_without_users_makes_one_up_that_works() {
