@@ -8,6 +8,7 @@ use floe_stun::Time;
 
 use crate::host::Host;
 use crate::id::{EndpointId, SocketId};
+use crate::stream::StreamEvent;
 
 /// A sans-IO state machine on a host of the network.
 ///
@@ -61,6 +62,12 @@ pub trait Endpoint: Any {
     /// A datagram arrived at one of the endpoint's sockets.
     fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Time) {
         let _ = (datagram, now);
+    }
+
+    /// Something happened to a connection of the endpoint. What it writes to one goes the way of datagrams, through
+    /// [`Endpoint::poll_transmit`], whose destination does not matter then.
+    fn handle_stream(&mut self, event: StreamEvent<'_>, now: Time) {
+        let _ = (event, now);
     }
 
     /// The time that [`Endpoint::poll_timeout`] named has come.

@@ -30,7 +30,7 @@ pub enum Firewall {
         /// How long that lasts after the last packet in either direction.
         expiry: Duration,
     },
-    /// No UDP in either direction.
+    /// No UDP in either direction. Connections can be made from inside to outside.
     BlockUdp,
 }
 
@@ -42,6 +42,9 @@ impl Firewall {
         Self::Stateful { filtering: Dependence::AddressAndPortDependent, expiry: Duration::from_secs(300) }
     }
 }
+
+/// How long a connection is remembered on which nothing comes (RFC 5382 §5).
+const CONNECTION_EXPIRY: Duration = Duration::from_secs(7440);
 
 /// A firewall with its memory.
 #[derive(Debug, Default)]
@@ -71,14 +74,26 @@ impl FirewallState {
         self.sessions.clear();
     }
 
+    /// The rule, as it is for datagrams or connections.
+    const fn rule_for(&self, is_stream: bool) -> Firewall {
+        match self.rule {
+            Firewall::BlockUdp if is_stream => Firewall::Stateful {
+                filtering: Dependence::AddressAndPortDependent,
+                expiry: CONNECTION_EXPIRY,
+            },
+            rule => rule,
+        }
+    }
+
     /// A packet on its way out.
     pub(crate) fn outbound(
         &mut self,
         inside: SocketAddr,
         outside: SocketAddr,
+        is_stream: bool,
         now: Time,
     ) -> Result<(), FirewallDrop> {
-        match self.rule {
+        match self.rule_for(is_stream) {
             Firewall::Open => Ok(()),
             Firewall::BlockUdp => Err(FirewallDrop::UdpBlocked),
             Firewall::Stateful { filtering, expiry } => {
@@ -97,9 +112,10 @@ impl FirewallState {
         &mut self,
         outside: SocketAddr,
         inside: SocketAddr,
+        is_stream: bool,
         now: Time,
     ) -> Result<(), FirewallDrop> {
-        match self.rule {
+        match self.rule_for(is_stream) {
             Firewall::Open => Ok(()),
             Firewall::BlockUdp => Err(FirewallDrop::UdpBlocked),
             Firewall::Stateful { filtering, expiry } => {
@@ -139,8 +155,8 @@ mod tests {
     fn lets_in(filtering: Dependence, from: &str, to: &str) -> bool {
         let mut firewall =
             FirewallState::new(Firewall::Stateful { filtering, expiry: Duration::from_secs(120) });
-        firewall.outbound(addr("[2001:db8::1]:5"), addr("[2001:db8:9::1]:7"), at(0)).unwrap();
-        firewall.inbound(addr(from), addr(to), at(1)).is_ok()
+        firewall.outbound(addr("[2001:db8::1]:5"), addr("[2001:db8:9::1]:7"), false, at(0)).unwrap();
+        firewall.inbound(addr(from), addr(to), false, at(1)).is_ok()
     }
 
     #[test]
@@ -165,18 +181,18 @@ mod tests {
     fn sessions_expire_and_traffic_of_both_directions_keeps_them() {
         let (inside, outside) = (addr("10.0.0.1:1"), addr("192.0.2.1:2"));
         let mut firewall = FirewallState::new(Firewall::stateful());
-        firewall.outbound(inside, outside, at(0)).unwrap();
-        assert_eq!(firewall.inbound(outside, inside, at(299)), Ok(()));
-        assert_eq!(firewall.inbound(outside, inside, at(598)), Ok(()));
-        assert_eq!(firewall.inbound(outside, inside, at(898)), Err(FirewallDrop::Unsolicited));
+        firewall.outbound(inside, outside, false, at(0)).unwrap();
+        assert_eq!(firewall.inbound(outside, inside, false, at(299)), Ok(()));
+        assert_eq!(firewall.inbound(outside, inside, false, at(598)), Ok(()));
+        assert_eq!(firewall.inbound(outside, inside, false, at(898)), Err(FirewallDrop::Unsolicited));
     }
 
     #[test]
     fn a_blocking_firewall_blocks_both_directions() {
         let mut firewall = FirewallState::new(Firewall::BlockUdp);
         let (inside, outside) = (addr("10.0.0.1:1"), addr("192.0.2.1:2"));
-        assert_eq!(firewall.outbound(inside, outside, at(0)), Err(FirewallDrop::UdpBlocked));
-        assert_eq!(firewall.inbound(outside, inside, at(0)), Err(FirewallDrop::UdpBlocked));
+        assert_eq!(firewall.outbound(inside, outside, false, at(0)), Err(FirewallDrop::UdpBlocked));
+        assert_eq!(firewall.inbound(outside, inside, false, at(0)), Err(FirewallDrop::UdpBlocked));
     }
 
     #[test]
@@ -184,7 +200,7 @@ mod tests {
         let mut firewall = FirewallState::new(Firewall::stateful());
         for i in 0..10_000u64 {
             let outside = SocketAddr::new(Ipv4Addr::from_bits(i as u32).into(), 1);
-            firewall.outbound(addr("10.0.0.1:1"), outside, at(i)).unwrap();
+            firewall.outbound(addr("10.0.0.1:1"), outside, false, at(i)).unwrap();
         }
         assert!(firewall.sessions.len() < 1300, "{}", firewall.sessions.len());
     }

@@ -61,7 +61,31 @@ impl Host<'_> {
         self.topology.open(self.endpoint, self.host, ip, port)
     }
 
-    /// Closes a socket of this endpoint. False if it is none.
+    /// Waits for connections at an address of the host.
+    ///
+    /// # Errors
+    /// When the address is not the host's or the port is taken.
+    pub fn listen(&mut self, local: SocketAddr) -> Result<SocketId, OpenError> {
+        self.topology.listen(self.endpoint, self.host, local)
+    }
+
+    /// Connects from an address of the host. The connection, and the address that it is bound to.
+    /// [`Endpoint::handle_stream`](crate::Endpoint::handle_stream) tells what comes of it; where nothing leads to `remote`, nothing
+    /// does.
+    ///
+    /// # Errors
+    /// When the address is not the host's or no port is free.
+    pub fn connect(&mut self, ip: IpAddr, remote: SocketAddr) -> Result<(SocketId, SocketAddr), OpenError> {
+        self.topology.connect(self.endpoint, self.host, ip, remote)
+    }
+
+    /// Writes to a connection of this endpoint. False if it is none.
+    pub fn write(&mut self, socket: SocketId, bytes: &[u8]) -> bool {
+        let own = self.topology.streams.get(socket).is_some_and(|own| own.endpoint == self.endpoint);
+        own && self.topology.streams.write(socket, bytes)
+    }
+
+    /// Closes a socket or connection of this endpoint, or ends the wait for them. False if it is none.
     pub fn close(&mut self, socket: SocketId) -> bool {
         self.topology.close(self.endpoint, self.host, socket)
     }

@@ -34,20 +34,21 @@ use std::time::Duration;
 use floe_ice::{
     Agent, AgentError, Candidate, Command, Component, ComponentId, Config, ConfigError, ConnectionState,
     Credentials, DriverError, Event, GatheringState, InterfaceAddress, PairId, Received, RemoteParameters,
-    RequestId, ServerAddress, StreamId,
+    RequestId, StreamId,
 };
 use floe_stun::Time;
 
 use crate::endpoint::{Datagram, Endpoint, SendError, Transmit};
 use crate::host::{Host, OpenError};
-use crate::id::{EndpointId, Handle, SocketId};
-use crate::network::Network;
-use crate::site::Site;
-use crate::stun_server::StunServer;
-use crate::topology::TopologyError;
+use crate::id::{EndpointId, SocketId};
+use crate::stream::StreamEvent;
 
+mod network;
 mod notes;
 mod path;
+mod streams;
+
+pub use network::AddPeerError;
 
 /// What an [`IcePeer`] tells its peer by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,6 +96,7 @@ pub struct IcePeer {
     outgoing: VecDeque<(Transmit, Vec<u8>)>,
     /// Sockets to be closed when what was queued before has left: an agent that closes says goodbye to its TURN servers.
     closing: Vec<SocketId>,
+    streams: streams::Streams,
     /// Look-ups that are on their way: when they are answered, and with what.
     lookups: Vec<(Time, RequestId, Result<Vec<SocketAddr>, DriverError>)>,
     events: Vec<(Time, Event)>,
@@ -139,6 +141,7 @@ impl IcePeer {
             signals: VecDeque::new(),
             outgoing: VecDeque::new(),
             closing: Vec::new(),
+            streams: streams::Streams::default(),
             lookups: Vec::new(),
             events: Vec::new(),
             noted: 0,
@@ -384,6 +387,9 @@ impl IcePeer {
             Command::CloseSocket { socket } => {
                 self.closing.extend(socket_of(socket));
             }
+            Command::Connect { request, server, local, .. } => {
+                self.connect(request, (server, local), host, now);
+            }
             Command::Resolve { request, host: name, port } => {
                 let (answer, delay) = match host.resolve(&name) {
                     Some(entry) if entry.addresses.is_empty() => {
@@ -446,6 +452,10 @@ impl Endpoint for IcePeer {
         }
     }
 
+    fn handle_stream(&mut self, event: StreamEvent<'_>, now: Time) {
+        self.on_stream(event, now);
+    }
+
     fn handle_timeout(&mut self, now: Time) {
         self.answer_lookups(now);
         self.agent.0.handle_timeout(now);
@@ -467,8 +477,9 @@ impl Endpoint for IcePeer {
     }
 
     fn poll_host(&mut self, host: &mut Host<'_>, now: Time) {
-        for socket in self.closing.drain(..) {
+        for socket in std::mem::take(&mut self.closing) {
             host.close(socket);
+            self.forget_stream(socket);
         }
         // What the agent says may be that it wants to gather anew.
         loop {
@@ -521,80 +532,5 @@ impl Endpoint for IcePeer {
     fn poll_timeout(&self) -> Option<Time> {
         let lookup = self.lookups.iter().map(|(due, ..)| *due).min();
         [self.agent.0.poll_timeout(), lookup].into_iter().flatten().min()
-    }
-}
-
-/// Why an [`IcePeer`] could not be added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AddPeerError {
-    /// Its place.
-    Topology(TopologyError),
-    /// Its configuration.
-    Config(ConfigError),
-}
-
-impl fmt::Display for AddPeerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Topology(error) => error.fmt(f),
-            Self::Config(error) => error.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for AddPeerError {}
-
-impl From<TopologyError> for AddPeerError {
-    fn from(error: TopologyError) -> Self {
-        Self::Topology(error)
-    }
-}
-
-impl From<ConfigError> for AddPeerError {
-    fn from(error: ConfigError) -> Self {
-        Self::Config(error)
-    }
-}
-
-impl Network {
-    /// Adds a host with an ICE agent at a site of its own. For an agent on a host of your own, [`IcePeer::new`] and
-    /// [`Network::add_endpoint`].
-    ///
-    /// # Errors
-    /// As [`Network::add_peer`] and [`IcePeer::new`].
-    pub fn add_ice_peer(
-        &mut self,
-        name: &str,
-        site: &Site,
-        config: Config,
-    ) -> Result<Handle<IcePeer>, AddPeerError> {
-        let endpoint = IcePeer::new(config, self.now())?;
-        let peer = self.add_peer(name, site)?;
-        Ok(self.add_endpoint(peer.host, endpoint)?)
-    }
-
-    /// The addresses of a STUN server, for [`GatherConfig::servers`](floe_ice::GatherConfig::servers).
-    #[must_use]
-    pub fn server_addresses(&self, server: Handle<StunServer>) -> Vec<ServerAddress> {
-        let addresses = self.get(server).map_or(&[][..], StunServer::addresses);
-        addresses.iter().copied().map(ServerAddress::Address).collect()
-    }
-
-    /// Starts two peers with each other.
-    pub fn connect_ice(&mut self, a: Handle<IcePeer>, b: Handle<IcePeer>) {
-        self.with(a, |peer, _| peer.start(b));
-        self.with(b, |peer, _| peer.start(a));
-    }
-
-    /// Runs until both peers have completed, one has failed, or `limit` has gone by. Whether both have completed.
-    pub fn run_until_connected(&mut self, a: Handle<IcePeer>, b: Handle<IcePeer>, limit: Duration) -> bool {
-        let states = |net: &Self| [a, b].map(|peer| net.get(peer).map(|peer| peer.agent().state()));
-        self.run_until(limit, |net| {
-            let states = states(net);
-            let all = |state| states == [Some(state); 2];
-            all(ConnectionState::Completed) || states.contains(&Some(ConnectionState::Failed))
-        });
-        states(self) == [Some(ConnectionState::Completed); 2]
     }
 }

@@ -38,7 +38,7 @@ ids! {
     RouterId("router");
     /// An endpoint, of whatever type. [`Handle`] knows the type too.
     EndpointId("endpoint");
-    /// An open UDP socket. None is used twice.
+    /// An open UDP socket, a connection, or the wait for connections. None is used twice.
     SocketId("socket");
 }
 

@@ -80,8 +80,9 @@
 //!
 //! # What it is not
 //!
-//! There is UDP only, no TCP; no bandwidth and so no queues; no path MTU discovery. A host never answers with ICMP, so a
-//! closed port is silent.
+//! There is UDP, and connections that stand for TCP: bytes in order, in pieces of any size ([`Network::set_stream_chunk`]), delayed as
+//! packets are and never lost, with an end. No bandwidth and so no queues; no path MTU discovery. A host never answers with ICMP, so
+//! a closed UDP port is silent.
 #![forbid(unsafe_code)]
 #![warn(clippy::iter_over_hash_type)]
 
@@ -102,6 +103,7 @@ mod probe;
 mod queue;
 mod seed;
 mod site;
+mod stream;
 mod stun_server;
 mod subnet;
 mod topology;
@@ -123,6 +125,7 @@ pub use oracle::{Doubt, Kind, PathKind, Verdict};
 pub use probe::{Probe, Received};
 pub use seed::{ParseSeedError, Seed};
 pub use site::{Peer, Site};
+pub use stream::{StreamEnd, StreamEvent};
 pub use stun_server::StunServer;
 pub use subnet::{Subnet, SubnetError};
 pub use topology::{Attach, Families, RouterConfig, TopologyError};

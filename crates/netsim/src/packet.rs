@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::flow::InFlow;
 use crate::id::PacketId;
+use crate::stream::Segment;
 
 /// A packet on its way.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub(crate) struct Packet {
     pub(crate) bytes: Vec<u8>,
     pub(crate) flow: Option<InFlow>,
     pub(crate) hops: u8,
+    /// What it is on a connection; nothing for a datagram.
+    pub(crate) segment: Option<Segment>,
 }
 
 /// A packet's place in the pool.
@@ -48,13 +51,21 @@ impl Pool {
             Some(slot) => slot,
             None => {
                 let slot = Slot(self.packets.len() as u32);
-                self.packets.push(Packet { id, source, destination, bytes: Vec::new(), flow, hops: 0 });
+                self.packets.push(Packet {
+                    id,
+                    source,
+                    destination,
+                    bytes: Vec::new(),
+                    flow,
+                    hops: 0,
+                    segment: None,
+                });
                 slot
             }
         };
         let packet = self.get_mut(slot);
         (packet.id, packet.source, packet.destination) = (id, source, destination);
-        (packet.flow, packet.hops) = (flow, 0);
+        (packet.flow, packet.hops, packet.segment) = (flow, 0, None);
         packet.bytes.clear();
         packet.bytes.extend_from_slice(bytes);
         slot
@@ -65,9 +76,9 @@ impl Pool {
         let original = self.get_mut(slot);
         let bytes = std::mem::take(&mut original.bytes);
         let (source, destination) = (original.source, original.destination);
-        let (flow, hops) = (original.flow, original.hops);
+        let (flow, hops, segment) = (original.flow, original.hops, original.segment);
         let copy = self.insert(source, destination, flow, &bytes);
-        self.get_mut(copy).hops = hops;
+        (self.get_mut(copy).hops, self.get_mut(copy).segment) = (hops, segment);
         self.get_mut(slot).bytes = bytes;
         copy
     }

@@ -14,13 +14,16 @@ use crate::host::Host;
 use crate::id::{Handle, SocketId};
 use crate::network::Network;
 use crate::site::Site;
+use crate::stream::StreamEvent;
 use crate::topology::TopologyError;
+
+mod streams;
 
 /// The port of TURN over UDP (RFC 8656 §5).
 const TURN_PORT: u16 = 3478;
 
-/// A server that relays (RFC 8656) and answers Binding requests on port 3478 of every address its host has when it is
-/// added: the server core of `floe-turn` on a virtual host, whose relay sockets are sockets of that host.
+/// A server that relays (RFC 8656) and answers Binding requests on port 3478, over UDP and connections, of every address its host has
+/// when it is added: the server core of `floe-turn` on a virtual host, whose relay sockets are sockets of that host.
 ///
 /// ```
 /// use floe_netsim::{Link, Network, Site};
@@ -45,6 +48,7 @@ pub struct TurnServer {
     relays: BTreeMap<SocketId, RelayId>,
     sockets: BTreeMap<RelayId, SocketId>,
     relayed: VecDeque<(Transmit, Vec<u8>)>,
+    streams: streams::Streams,
     events: Vec<Event>,
     silent: bool,
 }
@@ -62,6 +66,7 @@ impl TurnServer {
             relays: BTreeMap::new(),
             sockets: BTreeMap::new(),
             relayed: VecDeque::new(),
+            streams: streams::Streams::default(),
             events: Vec::new(),
             silent: false,
         }
@@ -109,14 +114,16 @@ impl TurnServer {
         }
     }
 
-    fn on_client(&mut self, datagram: Datagram<'_>, now: Time) {
+    /// A datagram of a client, or a frame of its connection.
+    fn on_frame(&mut self, link: Link, contents: &[u8], now: Time) {
+        if self.silent {
+            return;
+        }
         let Some(core) = &mut self.core else { return };
-        let link = Link::datagram(TurnSocket(datagram.socket.number().into()), datagram.source);
-        if let Received::ToPeer { relay, peer, payload, .. } =
-            core.handle_datagram(link, datagram.contents, now)
+        if let Received::ToPeer { relay, peer, payload, .. } = core.handle_datagram(link, contents, now)
             && let Some(&socket) = self.sockets.get(&relay)
         {
-            let bytes = datagram.contents[payload].to_vec();
+            let bytes = contents[payload].to_vec();
             self.relayed.push_back((Transmit::new(socket, peer, bytes.len()), bytes));
         }
     }
@@ -146,6 +153,10 @@ impl Endpoint for TurnServer {
         }
         let opened = addresses.iter().filter_map(|&ip| host.open(ip, TURN_PORT).ok());
         self.addresses = opened.map(|(_, local)| local).collect();
+        for &address in &self.addresses {
+            // The port of UDP is free, so this is, too.
+            let _ = host.listen(address);
+        }
         host.announce_stun_server(&self.addresses);
     }
 
@@ -155,8 +166,15 @@ impl Endpoint for TurnServer {
         }
         match self.relays.get(&datagram.socket) {
             Some(&relay) => self.on_peer(relay, datagram, now),
-            None => self.on_client(datagram, now),
+            None => {
+                let link = Link::datagram(TurnSocket(datagram.socket.number().into()), datagram.source);
+                self.on_frame(link, datagram.contents, now);
+            }
         }
+    }
+
+    fn handle_stream(&mut self, event: StreamEvent<'_>, now: Time) {
+        self.on_stream(event, now);
     }
 
     fn handle_timeout(&mut self, now: Time) {
@@ -166,6 +184,7 @@ impl Endpoint for TurnServer {
     }
 
     fn poll_host(&mut self, host: &mut Host<'_>, now: Time) {
+        self.streams.carry_out(host);
         let Some(core) = &mut self.core else { return };
         while let Some(command) = core.poll_command() {
             match command {

@@ -203,6 +203,7 @@ impl Network {
                     break;
                 }
             }
+            self.send_departures();
             self.drain_signals(id, endpoint, &mut budget);
             self.drain_notes(id, endpoint, &mut budget);
             if budget == 0 {
@@ -260,6 +261,10 @@ impl Network {
         buffer: &[u8],
     ) -> Result<(), SendError> {
         let bytes = buffer.get(..transmit.len).ok_or(SendError::TooLong)?;
+        if self.topology.streams.get(transmit.socket).is_some_and(|own| own.endpoint == id) {
+            self.topology.streams.write(transmit.socket, bytes);
+            return Ok(());
+        }
         let (interface, source, destination) = self.topology.outgoing(id, host, transmit)?;
         let state = self.topology.interface(interface).ok_or(SendError::NoRoute)?;
         let segment = state.segment.ok_or(SendError::NoRoute)?;

@@ -90,16 +90,21 @@ impl Network {
     /// Takes a packet through the links that remain, and schedules its arrival.
     fn cross(&mut self, slot: Slot, mut crossing: Crossing) {
         let packet = self.pool.get(slot);
-        let (place, hop) = (packet.flow, packet.hops);
+        let (place, hop, is_stream) = (packet.flow, packet.hops, packet.segment.is_some());
         let (len, ipv4) = (packet.bytes.len(), packet.destination.is_ipv4());
         while crossing.link < 3 {
             let link = next_link(&self.topology, &crossing);
             crossing.link += 1;
-            if !link.fits(len, ipv4) {
+            if !is_stream && !link.fits(len, ipv4) {
                 return self.drop_packet(slot, DropReason::TooLong, Place::Segment(crossing.segment));
             }
             let flow = place.and_then(|place| self.flows.get(place));
-            if link.loses(&mut self.link_rng, flow, place.map_or(0, |place| place.seq)) {
+            if is_stream {
+                // TCP sends again until it has arrived.
+                if link.is_cut() {
+                    return self.drop_packet(slot, DropReason::Lost, Place::Segment(crossing.segment));
+                }
+            } else if link.loses(&mut self.link_rng, flow, place.map_or(0, |place| place.seq)) {
                 return self.drop_packet(slot, DropReason::Lost, Place::Segment(crossing.segment));
             }
             crossing.delay = crossing.delay.saturating_add(link.delay);
@@ -111,7 +116,7 @@ impl Network {
                 crossing.delay = crossing.delay.saturating_add(link.reorder_by);
                 crossing.held = true;
             }
-            if link.duplicate.happens(&mut self.link_rng) {
+            if !is_stream && link.duplicate.happens(&mut self.link_rng) {
                 let second = self.pool.duplicate(slot);
                 let copy = self.pool.get(second).id;
                 self.tap(slot, Event::Duplicated { copy });
@@ -161,6 +166,9 @@ impl Network {
         if !interface.addresses.contains(&destination.ip()) {
             return self.drop_packet(slot, DropReason::NoRoute, Place::Host(host));
         }
+        if let Some(segment) = self.pool.get(slot).segment {
+            return self.arrive_on_stream(slot, id, segment);
+        }
         match self.topology.socket_for(host, destination).copied() {
             Some(socket) => self.deliver(slot, id, socket),
             None => self.drop_packet(slot, DropReason::PortClosed, Place::Host(host)),
@@ -176,7 +184,12 @@ impl Network {
         if inside.addresses.get(&to) == Some(&Attachment::Inside(id)) || router.external_v6 == Some(to) {
             return Err(DropReason::NoService);
         }
-        router.firewall(to.is_ipv4()).outbound(packet.source, packet.destination, self.now)?;
+        router.firewall(to.is_ipv4()).outbound(
+            packet.source,
+            packet.destination,
+            packet.segment.is_some(),
+            self.now,
+        )?;
         let (SocketAddr::V4(source), SocketAddr::V4(destination)) = (packet.source, packet.destination)
         else {
             return Ok(Direction::Out);
@@ -223,8 +236,9 @@ impl Network {
             }
             _ => {}
         }
-        let (source, destination) = (packet.source, packet.destination);
-        let verdict = router.firewall(destination.is_ipv4()).inbound(source, destination, self.now);
+        let (source, destination, is_stream) = (packet.source, packet.destination, packet.segment.is_some());
+        let firewall = router.firewall(destination.is_ipv4());
+        let verdict = firewall.inbound(source, destination, is_stream, self.now);
         if translated {
             self.tap(slot, Event::Translated { router: id });
         }

@@ -25,6 +25,7 @@ use crate::trace::{Event, NO_PACKET, Record, Trace};
 
 mod drive;
 mod forward;
+mod streams;
 
 pub use drive::Halt;
 
@@ -343,6 +344,7 @@ impl Network {
         let seat = self.seats.get_mut(handle.id().index())?;
         let (host, endpoint) = (seat.host, seat.take()?);
         self.topology.close_all(host, handle.id());
+        self.send_departures();
         let endpoint: Box<dyn Any> = endpoint;
         endpoint.downcast().ok().map(|endpoint| *endpoint)
     }

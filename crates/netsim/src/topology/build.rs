@@ -10,6 +10,7 @@ use crate::hash::FastMap;
 use crate::id::{HostId, InterfaceId, RouterId, SegmentId};
 use crate::link::Link;
 use crate::nat::{Nat, NatConfig, NatType};
+use crate::stream::Streams;
 use crate::subnet::Subnet;
 
 /// A part could not be added or changed.
@@ -265,6 +266,7 @@ impl Topology {
             interfaces: Vec::new(),
             stun_servers: Vec::new(),
             names: std::collections::BTreeMap::new(),
+            streams: Streams::default(),
             next_socket: 0,
             needs_flows: false,
         }

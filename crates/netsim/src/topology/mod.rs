@@ -13,11 +13,13 @@ use crate::host::Interface as InterfaceView;
 use crate::id::{EndpointId, HostId, InterfaceId, RouterId, SegmentId, SocketId};
 use crate::link::Link;
 use crate::nat::Nat;
+use crate::stream::Streams;
 use crate::subnet::Subnet;
 
 mod build;
 mod edit;
 mod sockets;
+mod streams;
 
 pub use build::{Attach, Families, RouterConfig, TopologyError};
 
@@ -32,6 +34,7 @@ pub(crate) struct Topology {
     pub(crate) stun_servers: Vec<(InterfaceId, IpAddr)>,
     /// Name, addresses, and how long a look-up takes.
     pub(crate) names: BTreeMap<String, (Vec<IpAddr>, Duration)>,
+    pub(crate) streams: Streams,
     next_socket: u32,
     /// Whether a link wants to know about the flows it carries.
     pub(crate) needs_flows: bool,

@@ -54,6 +54,9 @@ impl Topology {
     }
 
     pub(crate) fn close(&mut self, endpoint: EndpointId, host: HostId, socket: SocketId) -> bool {
+        if self.streams.get(socket).is_some_and(|own| own.endpoint == endpoint) {
+            return self.streams.close(socket, false);
+        }
         let Some(state) = self.hosts.get_mut(host.index()) else { return false };
         let before = state.sockets.len();
         state.sockets.retain(|open| open.id != socket || open.endpoint != endpoint);
@@ -64,6 +67,7 @@ impl Topology {
         if let Some(state) = self.hosts.get_mut(host.index()) {
             state.sockets.retain(|open| open.endpoint != endpoint);
         }
+        self.streams.close_all(endpoint);
     }
 
     /// The socket that receives what arrives for `destination`: one bound to the address before one bound to all.
@@ -108,7 +112,7 @@ impl Topology {
     }
 
     /// The interface of a host that has an address, and its index.
-    fn interface_with(&self, host: HostId, ip: IpAddr) -> Option<(InterfaceId, u32)> {
+    pub(super) fn interface_with(&self, host: HostId, ip: IpAddr) -> Option<(InterfaceId, u32)> {
         self.interfaces_of(host)
             .find(|interface| interface.addresses.contains(&ip))
             .map(|interface| (interface.id, interface.index))
