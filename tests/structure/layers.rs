@@ -31,8 +31,8 @@ pub(crate) const ICE_LAYERS: &[&[&str]] = &[
     &["candidate", "ids", "pace", "random", "sorted"],
 ];
 
-/// The modules of `floe-signal` from the top down: messages carry descriptions.
-pub(crate) const SIGNAL_LAYERS: &[&[&str]] = &[&["message"], &["sdp"]];
+/// The modules of `floe-signal` from the top down: a session speaks in messages, and messages carry descriptions.
+pub(crate) const SIGNAL_LAYERS: &[&[&str]] = &[&["session"], &["message"], &["sdp"]];
 
 /// Whether package `from` may use package `to`.
 pub(crate) fn crate_may_use(from: &str, to: &str) -> bool {

@@ -8,7 +8,7 @@ use floe_ice::candidate::{Credentials, Description};
 use super::attribute::{Fingerprint, Setup, is_token};
 use super::lines::{Line, split_attribute};
 use super::section::MediaLine;
-use super::{Sdp, SdpError, SdpFault};
+use super::{Place, Sdp, SdpError, SdpFault};
 
 /// RFC 8866 §5: the order of the lines at session level. `t=` and `r=` may alternate, `z=` belongs to them.
 const SESSION_ORDER: &[&str] = &["v", "o", "s", "i", "u", "e", "p", "c", "b", "trz", "k", "a"];
@@ -16,10 +16,11 @@ const SESSION_ORDER: &[&str] = &["v", "o", "s", "i", "u", "e", "p", "c", "b", "t
 const MEDIA_ORDER: &[&str] = &["m", "i", "c", "b", "k", "a"];
 
 pub(super) fn sdp(lines: Vec<Line>) -> Result<Sdp, SdpError> {
-    let sections = levels(&lines)?;
+    let begins = levels(&lines)?;
     for (number, line) in (1..).zip(lines.iter()) {
         value(line).map_err(|fault| SdpError::at(number, fault))?;
     }
+    let sections = places(&lines, &begins);
     let sdp = Sdp { lines, sections };
     mids(&sdp)?;
     data_channels(&sdp)?;
@@ -64,6 +65,28 @@ fn levels(lines: &[Line]) -> Result<Vec<usize>, SdpError> {
         None if !has_time => Err(SdpError::whole(SdpFault::Missing("t="))),
         None => Ok(sections),
     }
+}
+
+/// Where each section has what is asked for most. Of equal names at one level the first counts.
+fn places(lines: &[Line], begins: &[usize]) -> Vec<Place> {
+    let scan = |from: usize, to: usize, outer: Place| {
+        let mut own = Place { begin: from, mid: None, ufrag: None, pwd: None };
+        for (at, line) in (from..to).zip(&lines[from..to]) {
+            let Some((name, _)) = split_attribute(&line.text) else { continue };
+            for (known, place) in
+                [("mid", &mut own.mid), ("ice-ufrag", &mut own.ufrag), ("ice-pwd", &mut own.pwd)]
+            {
+                if name.eq_ignore_ascii_case(known) {
+                    place.get_or_insert(at);
+                }
+            }
+        }
+        Place { ufrag: own.ufrag.or(outer.ufrag), pwd: own.pwd.or(outer.pwd), ..own }
+    };
+    let none = Place { begin: 0, mid: None, ufrag: None, pwd: None };
+    let session = scan(0, begins.first().copied().unwrap_or(lines.len()), none);
+    let ends = begins.iter().copied().skip(1).chain([lines.len()]);
+    begins.iter().zip(ends).map(|(&begin, end)| scan(begin, end, session)).collect()
 }
 
 /// The value of a line by itself.
@@ -113,11 +136,11 @@ const ANY_PWD: &str = "aPasswordOfTwentyTwoCh";
 /// RFC 5888 §4: every identification tag is unique.
 fn mids(sdp: &Sdp) -> Result<(), SdpError> {
     let mut seen = HashSet::new();
-    for (section, line) in sdp.sections().zip(&sdp.sections) {
+    for (section, place) in sdp.sections().zip(&sdp.sections) {
         if let Some(mid) = section.mid()
             && !seen.insert(mid)
         {
-            return Err(SdpError::at(line + 1, SdpFault::DuplicateMid));
+            return Err(SdpError::at(place.begin + 1, SdpFault::DuplicateMid));
         }
     }
     Ok(())
@@ -125,9 +148,9 @@ fn mids(sdp: &Sdp) -> Result<(), SdpError> {
 
 /// RFC 8829 §5.8.2: an SCTP section has its port, unless it is refused.
 fn data_channels(sdp: &Sdp) -> Result<(), SdpError> {
-    for (section, line) in sdp.sections().zip(&sdp.sections) {
+    for (section, place) in sdp.sections().zip(&sdp.sections) {
         if section.is_data_channel() && !section.is_rejected() && section.sctp_port().is_none() {
-            return Err(SdpError::at(line + 1, SdpFault::Missing("sctp-port")));
+            return Err(SdpError::at(place.begin + 1, SdpFault::Missing("sctp-port")));
         }
     }
     Ok(())

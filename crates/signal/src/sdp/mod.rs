@@ -46,7 +46,7 @@ pub use error::{SdpError, SdpFault};
 pub use fragment::{Fragment, FragmentSection};
 pub use section::{MediaLine, Section};
 
-use lines::{Line, attribute};
+use lines::{Line, attribute, split_attribute};
 
 /// A session description, byte for byte.
 ///
@@ -54,8 +54,17 @@ use lines::{Line, attribute};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sdp {
     lines: Vec<Line>,
-    /// The index of the `m=` line of each media section.
-    sections: Vec<usize>,
+    sections: Vec<Place>,
+}
+
+/// Where a media section begins, and the lines that are asked for most, by their index. Those of the session level
+/// stand in for the section's own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    begin: usize,
+    mid: Option<usize>,
+    ufrag: Option<usize>,
+    pwd: Option<usize>,
 }
 
 impl Sdp {
@@ -122,15 +131,20 @@ impl Sdp {
             (ours.media, ours.protocol) != (theirs.media, theirs.protocol)
         });
         match differs.and_then(|index| self.sections.get(index)) {
-            Some(line) => Err(SdpError::at(line + 1, SdpFault::NotTheOfferedSections)),
+            Some(place) => Err(SdpError::at(place.begin + 1, SdpFault::NotTheOfferedSections)),
             None => Ok(()),
         }
     }
 
     /// The lines before the first media section.
     fn session_lines(&self) -> &[Line] {
-        let end = self.sections.first().copied().unwrap_or(self.lines.len());
+        let end = self.sections.first().map_or(self.lines.len(), |first| first.begin);
         self.lines.get(..end).unwrap_or_default()
+    }
+
+    /// The value of the attribute in line `at`.
+    fn value_at(&self, at: Option<usize>) -> Option<&str> {
+        split_attribute(&self.lines.get(at?)?.text).map(|(_, value)| value)
     }
 
     fn session_attribute(&self, name: &str) -> Option<&str> {
@@ -139,8 +153,8 @@ impl Sdp {
 
     /// Where the lines of a section begin and end, its `m=` line included; an empty range when there is none.
     fn range(&self, index: usize) -> std::ops::Range<usize> {
-        let Some(&begin) = self.sections.get(index) else { return 0..0 };
-        begin..self.sections.get(index + 1).copied().unwrap_or(self.lines.len())
+        let Some(place) = self.sections.get(index) else { return 0..0 };
+        place.begin..self.sections.get(index + 1).map_or(self.lines.len(), |next| next.begin)
     }
 }
 

@@ -6,7 +6,7 @@ use floe_ice::candidate::{Description, DescriptionError};
 
 use super::attribute::{Fingerprint, Setup};
 use super::lines::{Line, attribute, split_attribute};
-use super::{Sdp, SdpError, SdpFault};
+use super::{Place, Sdp, SdpError, SdpFault};
 
 /// A media section of an [`Sdp`]. What RFC 8829 §5.8 lets stand at either level is taken from the session level when the
 /// section does not have it.
@@ -67,7 +67,7 @@ impl<'a> Section<'a> {
     /// `mid`: its identification tag (RFC 5888 §4).
     #[must_use]
     pub fn mid(self) -> Option<&'a str> {
-        self.own("mid")
+        self.sdp.value_at(self.place()?.mid)
     }
 
     /// Whether it is for data channels: SCTP over DTLS (RFC 8841 §4).
@@ -135,13 +135,13 @@ impl<'a> Section<'a> {
     /// `ice-ufrag`.
     #[must_use]
     pub fn ufrag(self) -> Option<&'a str> {
-        self.inherited("ice-ufrag")
+        self.sdp.value_at(self.place()?.ufrag)
     }
 
     /// `ice-pwd`. It is a secret, and does not belong in a log.
     #[must_use]
     pub fn pwd(self) -> Option<&'a str> {
-        self.inherited("ice-pwd")
+        self.sdp.value_at(self.place()?.pwd)
     }
 
     /// The value of an attribute of this section itself, empty for a flag.
@@ -191,6 +191,10 @@ impl<'a> Section<'a> {
 
     pub(super) fn lines(self) -> &'a [Line] {
         self.sdp.lines.get(self.sdp.range(self.index)).unwrap_or_default()
+    }
+
+    fn place(self) -> Option<&'a Place> {
+        self.sdp.sections.get(self.index)
     }
 
     fn own(self, name: &str) -> Option<&'a str> {
