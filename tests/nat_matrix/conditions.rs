@@ -101,11 +101,6 @@ impl Conditions {
             }
         }
     }
-
-    /// Whether the agents must find the best path and not just one.
-    pub(crate) fn best_path(&self) -> bool {
-        self.weather != Weather::Lossy
-    }
 }
 
 impl fmt::Display for Conditions {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use floe_ice::{Component, Config, ConnectionState, RelayServer, ServerAddress, Time};
 use floe_netsim::ice::IcePeer;
-use floe_netsim::{Families, Handle, HostId, Link, Network, Peer, Site, TurnServer, Verdict};
+use floe_netsim::{Families, Handle, HostId, Link, Network, PathKind, Peer, Site, TurnServer, Verdict};
 use floe_turn::server::{Config as TurnConfig, Credentials};
 
 use crate::bounds::Bounds;
@@ -138,7 +138,7 @@ impl Run {
         if !verdict.allows(path) {
             return Err(format!("they have selected {path}, and the oracle says {verdict}"));
         }
-        if self.conditions.best_path() && verdict.best().is_some_and(|best| path.rank() < best.rank()) {
+        if verdict.best().is_some_and(|best| !self.is_good_enough(path, best)) {
             return Err(format!("they have selected {path}, not the best; the oracle says {verdict}"));
         }
         let roles = self.peers.map(|peer| self.net[peer].agent().role());
@@ -146,6 +146,16 @@ impl Run {
             return Err(format!("both are {:?} in the end", roles[0]));
         }
         self.exchange_data()
+    }
+
+    /// Losses may hide the best path where nobody waits for it. Where checks through relays take turns too, the default window may
+    /// end before the best direct path has been checked; that none is found is what its longer one for relays prevents.
+    fn is_good_enough(&self, path: PathKind, best: PathKind) -> bool {
+        match self.conditions.weather {
+            Weather::Lossy => true,
+            Weather::Clear if self.relays != [None; 2] => best.is_relayed() || !path.is_relayed(),
+            Weather::Clear | Weather::LossyAndPatient => path.rank() >= best.rank(),
+        }
     }
 
     fn check_failed(&self, verdict: &Verdict) -> Result<(), String> {

@@ -163,6 +163,18 @@ impl PathKind {
         self.ipv4 == other.ipv4 && like(self.local, other.local) && like(self.remote, other.remote)
     }
 
+    /// Whether it leads through a TURN server.
+    ///
+    /// ```
+    /// use floe_netsim::{Kind, PathKind};
+    ///
+    /// assert!(PathKind::new(true, Kind::ServerReflexive, Kind::Relayed).is_relayed());
+    /// ```
+    #[must_use]
+    pub fn is_relayed(self) -> bool {
+        [self.local, self.remote].contains(&Kind::Relayed)
+    }
+
     /// How good it is: the greater, the better. That is the order of the priorities of pairs (RFC 8445 §6.1.2.3) of
     /// candidates with the recommended type preferences (§5.1.2.2), the two reflexive ones taken for one; and IPv6 before
     /// IPv4 where the types are the same (RFC 8421 §4). Every direct path comes before any with a relay; of those the
@@ -178,7 +190,7 @@ impl PathKind {
     #[must_use]
     pub fn rank(self) -> (u8, u8, bool) {
         let preference = |kind| if kind == Kind::Host { 126 } else { 110 };
-        if [self.local, self.remote].contains(&Kind::Relayed) {
+        if self.is_relayed() {
             return (0, 0, false);
         }
         let [local, remote] = [self.local, self.remote].map(preference);
