@@ -12,6 +12,8 @@ mod outbox;
 mod report;
 mod streams;
 mod stun;
+#[cfg(feature = "tls")]
+mod tls;
 mod turn;
 
 pub use builder::{StreamLimits, TurnServerBuilder};
@@ -19,4 +21,6 @@ pub use error::ServeError;
 pub use listen::{Listener, Transport};
 pub use report::{ClientAddress, ServerEvent, TurnStats};
 pub use stun::{StunServer, rate_limit};
+#[cfg(feature = "tls")]
+pub use tls::TlsError;
 pub use turn::TurnServer;

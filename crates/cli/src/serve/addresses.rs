@@ -10,13 +10,13 @@ use floe::turn::server::{PeerPolicy, RelayAddress};
 use crate::failure::Failure;
 
 /// The port of STUN and TURN (RFC 8656 §5).
-const PORT: u16 = 3478;
+pub(super) const PORT: u16 = 3478;
 
-/// Reads `IP:PORT` or `IP`.
-pub(super) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+/// Reads `IP:PORT`, or `IP` for this port.
+pub(super) fn parse_listen(text: &str, port: u16) -> Result<SocketAddr, String> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    let address = text.parse().or_else(|_| bare.parse().map(|ip: IpAddr| SocketAddr::new(ip, PORT)));
-    address.map_err(|_| "not an address: use IP:PORT, such as 0.0.0.0:3478 or [::]:3478".to_owned())
+    let address = text.parse().or_else(|_| bare.parse().map(|ip: IpAddr| SocketAddr::new(ip, port)));
+    address.map_err(|_| format!("not an address: use IP:PORT, such as 0.0.0.0:{port} or [::]:{port}"))
 }
 
 /// Reads `MIN-MAX`.
@@ -34,6 +34,8 @@ pub(super) fn is_inside(ip: IpAddr) -> bool {
 /// Where the server is.
 pub(super) struct Addresses {
     pub(super) listen: Vec<SocketAddr>,
+    /// Where it listens over TLS.
+    pub(super) listen_tls: Vec<SocketAddr>,
     /// Those that the server cannot find by itself.
     pub(super) relays: Vec<RelayAddress>,
     external: Vec<IpAddr>,
@@ -59,7 +61,7 @@ impl Addresses {
         once_for_each_family("--relay-ip", relays)?;
         once_for_each_family("--external-ip", external)?;
         let own = by_usefulness(found);
-        let listen = if listen.is_empty() { everywhere(&own) } else { listen.to_vec() };
+        let listen = if listen.is_empty() { everywhere(&own, PORT) } else { listen.to_vec() };
         let of_family = |ips: &[IpAddr], ipv4: bool| ips.iter().copied().find(|ip| ip.is_ipv4() == ipv4);
         let mut chosen = Vec::new();
         for ipv4 in [true, false] {
@@ -76,7 +78,13 @@ impl Addresses {
             };
             chosen.push(RelayAddress { bind, public: public.unwrap_or(bind) });
         }
-        Ok(Self { listen, relays: chosen, external: external.to_vec(), own })
+        Ok(Self { listen, listen_tls: Vec::new(), relays: chosen, external: external.to_vec(), own })
+    }
+
+    /// Where to listen where nothing else was named.
+    #[cfg(feature = "tls")]
+    pub(super) fn everywhere(&self, port: u16) -> Vec<SocketAddr> {
+        everywhere(&self.own, port)
     }
 
     /// Where to open UDP sockets: for a wildcard at each address of its family.
@@ -112,7 +120,11 @@ impl Addresses {
         let mut uris: Vec<String> = self.stun_uris(listeners);
         // RFC 7065.
         let turn = self.shown(listeners);
-        uris.extend(turn.map(|(transport, address)| format!("turn:{address}?transport={transport}")));
+        uris.extend(turn.map(|(transport, address)| match transport {
+            Transport::Udp | Transport::Tcp => format!("turn:{address}?transport={transport}"),
+            // Whatever comes before TCP to make it secure.
+            _ => format!("turns:{address}?transport=tcp"),
+        }));
         uris
     }
 
@@ -135,7 +147,8 @@ impl Addresses {
         let shown = listeners.iter().filter_map(|listener| {
             let address = listener.address;
             let best = self.own.iter().copied().find(|ip| ip.is_ipv4() == address.is_ipv4());
-            let was_named = self.listen.iter().any(|named| named.ip() == address.ip());
+            let mut all = self.listen.iter().chain(&self.listen_tls);
+            let was_named = all.any(|named| named.ip() == address.ip());
             let ip = match address.ip() {
                 ip if ip.is_unspecified() => best?,
                 ip if was_named || Some(ip) == best => ip,
@@ -167,9 +180,9 @@ fn once_for_each_family(option: &str, ips: &[IpAddr]) -> Result<(), Failure> {
 }
 
 /// Where to listen by default: nothing fails where there is no IPv6.
-fn everywhere(own: &[IpAddr]) -> Vec<SocketAddr> {
-    let v6 = own.iter().any(IpAddr::is_ipv6).then(|| SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), PORT));
-    [Some(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), PORT)), v6].into_iter().flatten().collect()
+fn everywhere(own: &[IpAddr], port: u16) -> Vec<SocketAddr> {
+    let v6 = own.iter().any(IpAddr::is_ipv6).then(|| SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port));
+    [Some(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port)), v6].into_iter().flatten().collect()
 }
 
 /// The addresses that others may reach this machine at, the way to the world first, loopback last.
@@ -293,10 +306,10 @@ mod tests {
 
     #[test]
     fn addresses_and_ports_are_read_or_explained() {
-        assert_eq!(parse_listen("192.0.2.1").expect("read").to_string(), "192.0.2.1:3478");
-        assert_eq!(parse_listen("[2001:db8::1]").expect("read").to_string(), "[2001:db8::1]:3478");
-        assert_eq!(parse_listen("[::]:53").expect("read").to_string(), "[::]:53");
-        assert!(parse_listen("example.org:3478").is_err());
+        assert_eq!(parse_listen("192.0.2.1", PORT).expect("read").to_string(), "192.0.2.1:3478");
+        assert_eq!(parse_listen("[2001:db8::1]", PORT).expect("read").to_string(), "[2001:db8::1]:3478");
+        assert_eq!(parse_listen("[::]:53", PORT).expect("read").to_string(), "[::]:53");
+        assert!(parse_listen("example.org:3478", PORT).is_err());
         assert_eq!(parse_ports("50000-50001"), Ok(50_000..=50_001));
         for wrong in ["50000", "2-1", "0-9", "1-65536", "-1-5"] {
             assert!(parse_ports(wrong).is_err(), "{wrong}");

@@ -4,6 +4,8 @@ mod addresses;
 mod log;
 mod signals;
 mod stun_only;
+#[cfg(feature = "tls")]
+mod tls;
 mod users;
 mod utc;
 
@@ -23,12 +25,13 @@ use users::Users;
 /// Run a STUN and TURN server
 ///
 /// Tells clients the address they come from (STUN, RFC 8489), and relays for those
-/// that show credentials (TURN, RFC 8656), over UDP and TCP. Prints the URIs and
-/// credentials to give to clients, then a line for each allocation that begins, ends
-/// or is refused. Without --user and --shared-secret it makes up a user for this run.
+/// that show credentials (TURN, RFC 8656), over UDP, TCP and TLS. Prints the URIs
+/// and credentials to give to clients, then a line for each allocation that begins,
+/// ends or is refused. Without --user and --shared-secret it makes up a user for
+/// this run.
 ///
-/// SIGINT and SIGTERM stop it. SIGUSR1 makes it print statistics, which it also does
-/// at the end.
+/// SIGINT and SIGTERM stop it. SIGUSR1 makes it print statistics, as it does at the
+/// end; SIGHUP makes it read the certificate again.
 ///
 /// Exit status: 0 after a signal to stop; 1 if it cannot listen; 2 for wrong usage.
 #[derive(Debug, clap::Args)]
@@ -36,8 +39,12 @@ use users::Users;
 pub(crate) struct Args {
     /// Listen here over UDP and TCP: IP:PORT, or IP for port
     /// 3478; can be repeated [default: 0.0.0.0 and [::]]
-    #[arg(long, value_name = "ADDR", value_parser = addresses::parse_listen, verbatim_doc_comment)]
+    #[arg(long, value_name = "ADDR", value_parser = parse_listen, verbatim_doc_comment)]
     listen: Vec<SocketAddr>,
+
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    tls: tls::TlsArgs,
 
     #[command(flatten)]
     users: users::UserArgs,
@@ -88,19 +95,29 @@ Examples:
   floe serve
   floe serve --user alice:secret --user bob:secret
   FLOE_TURN_SECRET=... floe serve --realm example.org --external-ip 203.0.113.5
+  floe serve --tls-cert chain.pem --tls-key key.pem
   floe serve --listen 192.0.2.7:3478 --relay-ports 50000-50999 --user-quota 4
-  floe serve --listen 127.0.0.1 --allow-private-peers     # to try it on one machine";
+  floe serve --listen 127.0.0.1 --allow-private-peers   # try it on one machine";
 
 /// Answers to Binding requests of one source: many clients may be behind one address.
 const BINDINGS_PER_SECOND: u32 = 50;
 const BINDING_BURST: u32 = 200;
 
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    addresses::parse_listen(text, addresses::PORT)
+}
+
 /// Runs `floe serve`.
 pub(crate) fn run(args: &Args) -> Outcome {
-    let addresses = Addresses::choose(&args.listen, &args.relay_ip, &args.external_ip)?;
+    #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "TLS has addresses of its own"))]
+    let mut addresses = Addresses::choose(&args.listen, &args.relay_ip, &args.external_ip)?;
     let runtime = crate::runtime::with_threads()?;
     if args.stun_only {
         return runtime.block_on(stun_only::serve(&addresses));
+    }
+    #[cfg(feature = "tls")]
+    {
+        addresses.listen_tls = args.tls.listen(|port| addresses.everywhere(port));
     }
     let users = Users::new(&args.users)?;
     runtime.block_on(serve(args, &addresses, &users))
@@ -115,6 +132,10 @@ async fn serve(args: &Args, addresses: &Addresses, users: &Users) -> Outcome {
             Some(event) = server.next_event() => tell(&event)?,
             signal = signals.next() => match signal {
                 Signal::Statistics => output::print(&log::statistics(&server.stats()))?,
+                #[cfg(feature = "tls")]
+                Signal::Reload => tls::reload(&server)?,
+                #[cfg(not(feature = "tls"))]
+                Signal::Reload => {}
                 Signal::Stop => break,
             },
         }
@@ -144,6 +165,10 @@ fn settings(args: &Args, addresses: &Addresses, users: &Users) -> Result<TurnSer
     for &relay in &addresses.relays {
         builder = builder.relay_address(relay);
     }
+    #[cfg(feature = "tls")]
+    {
+        builder = args.tls.apply(builder, &addresses.listen_tls);
+    }
     Ok(builder.configure(|config| {
         config.bindings = Some(bindings);
         config.relay_ports = args.relay_ports.clone();
@@ -157,6 +182,8 @@ fn settings(args: &Args, addresses: &Addresses, users: &Users) -> Result<TurnSer
 
 fn failure(error: &ServeError) -> Failure {
     match error {
+        #[cfg(feature = "tls")]
+        ServeError::Tls(error) => tls::failure(error),
         ServeError::NoRelayAddress => Failure::Failed(format!("{error} (--relay-ip)")),
         _ => Failure::Failed(error.to_string()),
     }
@@ -167,6 +194,9 @@ fn greeting(args: &Args, addresses: &Addresses, users: &Users, server: &TurnServ
     let mut text = String::new();
     for uri in addresses.uris(server.listeners()) {
         text.push_str(&format!("{uri}\n"));
+    }
+    if !addresses.listen_tls.is_empty() {
+        text.push_str("          (clients check the certificate: its name takes the place of the address)\n");
     }
     text.push_str(&users.describe());
     let relays: Vec<RelayAddress> = server.relay_addresses().collect();

@@ -9,6 +9,7 @@ use crate::failure::Failure;
 pub(super) enum Signal {
     Stop,
     Statistics,
+    Reload,
 }
 
 /// The signals of this process.
@@ -17,6 +18,7 @@ pub(super) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
     statistics: tokio::signal::unix::Signal,
+    reload: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
@@ -28,6 +30,7 @@ impl Signals {
             interrupt: open(SignalKind::interrupt())?,
             terminate: open(SignalKind::terminate())?,
             statistics: open(SignalKind::user_defined1())?,
+            reload: open(SignalKind::hangup())?,
         })
     }
 
@@ -36,6 +39,7 @@ impl Signals {
             _ = self.interrupt.recv() => Signal::Stop,
             _ = self.terminate.recv() => Signal::Stop,
             _ = self.statistics.recv() => Signal::Statistics,
+            _ = self.reload.recv() => Signal::Reload,
         }
     }
 }

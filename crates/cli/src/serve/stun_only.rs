@@ -28,8 +28,13 @@ pub(super) async fn serve(addresses: &Addresses) -> Outcome {
     let mut text: String = addresses.stun_uris(&listeners).iter().map(|uri| format!("{uri}\n")).collect();
     text.push('\n');
     output::print(&text)?;
-    while signals.next().await == Signal::Statistics {
-        output::print(&statistics(&servers))?;
+    loop {
+        match signals.next().await {
+            Signal::Statistics => output::print(&statistics(&servers))?,
+            // There is nothing to read.
+            Signal::Reload => {}
+            Signal::Stop => break,
+        }
     }
     output::print(&statistics(&servers))?;
     for server in servers {

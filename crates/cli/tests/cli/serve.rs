@@ -142,6 +142,58 @@ fn statistics_are_printed_when_asked_for() {
     server.stop("INT");
 }
 
+/// A certificate and its key in files, which are removed when this is dropped.
+#[cfg(feature = "tls")]
+struct Identity([std::path::PathBuf; 2]);
+
+#[cfg(feature = "tls")]
+impl Identity {
+    fn new(name: &str) -> Self {
+        let path = |end| {
+            let file = format!("{}-{name}-{end}.pem", std::process::id());
+            std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(file)
+        };
+        let made = rcgen::generate_simple_self_signed(["turn.example.org".to_owned()]).expect("made");
+        let identity = Self(["chain", "key"].map(path));
+        std::fs::write(&identity.0[0], made.cert.pem()).expect("written");
+        std::fs::write(&identity.0[1], made.signing_key.serialize_pem()).expect("written");
+        identity
+    }
+
+    fn arguments(&self) -> [&str; 6] {
+        let [chain, key] = self.0.each_ref().map(|path| path.to_str().expect("text"));
+        ["--tls-listen", "127.0.0.1:0", "--tls-cert", chain, "--tls-key", key]
+    }
+}
+
+#[cfg(feature = "tls")]
+impl Drop for Identity {
+    fn drop(&mut self) {
+        // They are in a directory for such files.
+        self.0.iter().for_each(|path| drop(std::fs::remove_file(path)));
+    }
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_certificate_brings_tls_and_can_be_replaced() {
+    let identity = Identity::new("cli");
+    let mut server = Server::start(&[&LOCAL[..], &identity.arguments()].concat(), None);
+    assert!(server.said("turns:").ends_with("?transport=tcp"), "{}", server.greeting);
+    server.signal("HUP");
+    assert!(server.line().ends_with("Z certificate read again"));
+    std::fs::write(&identity.0[0], "no certificate").expect("written");
+    server.signal("HUP");
+    assert!(server.line().contains("Z certificate not replaced: "));
+    server.stop("TERM");
+    let run = floe(&[&["serve"], &LOCAL[..], &identity.arguments()].concat());
+    assert!(run.error(1).contains("has no certificate in PEM"), "{run:?}");
+    let run = floe(&["serve", "--stun-only", "--tls-cert", "chain.pem", "--tls-key", "key.pem"]);
+    assert!(run.error(2).contains("cannot be used with"), "{run:?}");
+    let run = floe(&["serve", "--tls-cert", "chain.pem"]);
+    assert!(run.error(2).contains("--tls-key <FILE>"), "{run:?}");
+}
+
 #[test]
 fn a_stun_server_alone_tells_addresses_and_relays_nothing() {
     let server = Server::start(&["--stun-only", "--listen", "127.0.0.1:0"], None);

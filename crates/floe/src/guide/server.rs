@@ -39,6 +39,9 @@
 //!   [`Config::relay_ports`](floe_turn::server::Config::relay_ports) have to pass the firewall over UDP.
 //! - **Whom it relays to.** Nobody inside: loopback, private and link-local addresses are refused unless
 //!   [`Config::peers`](floe_turn::server::Config::peers) allows them, so that the server is no way around a firewall.
+//! - **TLS**, for networks that let nothing else out (feature `tls`):
+//!   [`TurnServerBuilder::certificate`](crate::server::TurnServerBuilder), and `listen_on` with `Transport::Tls`, best at
+//!   port 443 for them, in public at 5349.
 //! - **How much one may take**: [`Limits`](floe_turn::server::Limits) per user and in total,
 //!   [`StreamLimits`](crate::server::StreamLimits) for connections. Each allocation takes a file descriptor and each
 //!   connection another: raise the limit of the process (`ulimit -n`) above the sum.

@@ -1,6 +1,7 @@
 //! The settings of a TURN server.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use floe_turn::server::{Config, Credentials, RelayAddress, Server};
@@ -62,13 +63,21 @@ pub struct TurnServerBuilder {
     config: Config,
     listeners: Vec<Listener>,
     limits: StreamLimits,
+    #[cfg(feature = "tls")]
+    identity: Option<super::tls::Identity>,
 }
 
 impl TurnServerBuilder {
     pub(super) fn new(credentials: Credentials) -> Self {
         // The seed is replaced at the start by random bytes of the system.
         let config = Config::new([0; 32], credentials);
-        Self { config, listeners: Vec::new(), limits: StreamLimits::default() }
+        Self {
+            config,
+            listeners: Vec::new(),
+            limits: StreamLimits::default(),
+            #[cfg(feature = "tls")]
+            identity: None,
+        }
     }
 
     /// Listens at this address over UDP and TCP. With port 0 the system chooses one for each; a wildcard is every address of
@@ -80,6 +89,18 @@ impl TurnServerBuilder {
     /// The same with one transport.
     pub fn listen_on(mut self, transport: Transport, address: SocketAddr) -> Self {
         self.listeners.push(Listener { transport, address });
+        self
+    }
+
+    /// Shows this certificate to clients of TLS, whose port is 5349 (RFC 8656 §5): two files in PEM, of which the first has the
+    /// certificate and those that vouch for it, and the second its key. [`TurnServer::reload_certificate`] reads them again.
+    #[cfg(feature = "tls")]
+    pub fn certificate(
+        mut self,
+        chain: impl Into<std::path::PathBuf>,
+        key: impl Into<std::path::PathBuf>,
+    ) -> Self {
+        self.identity = Some(super::tls::Identity { chain: chain.into(), key: key.into() });
         self
     }
 
@@ -141,7 +162,12 @@ impl TurnServerBuilder {
         SysRng.try_fill_bytes(&mut self.config.seed).map_err(|_| ServeError::NoRandomness)?;
         self.config.unix_time_at_zero = unix_time();
         let relays = [self.config.relay_ipv4, self.config.relay_ipv6];
+        #[cfg(feature = "tls")]
+        let tls = load(self.identity, &self.listeners)?;
         let front = Front::new(Server::new(self.config)?, self.limits, runtime);
+        #[cfg(feature = "tls")]
+        let front = front.with_tls(tls);
+        let front = Arc::new(front);
 
         let mut listeners = Vec::new();
         for Listener { transport, address } in self.listeners {
@@ -154,7 +180,7 @@ impl TurnServerBuilder {
                     };
                     addresses.into_iter().map(|address| datagrams::listen(&front, address)).collect()
                 }
-                Transport::Tcp => streams::listen(&front, address).map(|address| vec![address]),
+                _ => streams::listen(&front, transport, address).map(|address| vec![address]),
             };
             let opened: Vec<SocketAddr> =
                 opened.map_err(|error| ServeError::Listen { transport, address, error })?;
@@ -195,6 +221,21 @@ impl TurnServerBuilder {
         relays.into_iter().try_for_each(|ip| {
             listen::udp(SocketAddr::new(ip, 0)).map(drop).map_err(|error| ServeError::Relay(ip, error))
         })
+    }
+}
+
+/// The certificate, if TLS is wanted.
+#[cfg(feature = "tls")]
+fn load(
+    identity: Option<super::tls::Identity>,
+    listeners: &[Listener],
+) -> Result<Option<super::tls::Tls>, ServeError> {
+    use super::tls::{Tls, TlsError};
+    let wanted = listeners.iter().any(|listener| listener.transport == Transport::Tls);
+    match identity {
+        Some(identity) => Tls::new(identity).map(Some).map_err(ServeError::Tls),
+        None if wanted => Err(ServeError::Tls(TlsError::NoIdentity)),
+        None => Ok(None),
     }
 }
 

@@ -34,6 +34,9 @@ pub enum ServeError {
     Interfaces(io::Error),
     /// A value of the configuration does not fit.
     Config(ConfigError),
+    /// The certificate cannot be used.
+    #[cfg(feature = "tls")]
+    Tls(super::tls::TlsError),
 }
 
 impl std::fmt::Display for ServeError {
@@ -55,6 +58,8 @@ impl std::fmt::Display for ServeError {
                 write!(f, "the network interfaces cannot be listed ({error}): name the addresses to use")
             }
             Self::Config(error) => error.fmt(f),
+            #[cfg(feature = "tls")]
+            Self::Tls(error) => error.fmt(f),
         }
     }
 }
@@ -74,6 +79,8 @@ impl std::error::Error for ServeError {
         match self {
             Self::Listen { error, .. } | Self::Relay(_, error) | Self::Interfaces(error) => Some(error),
             Self::Config(error) => Some(error),
+            #[cfg(feature = "tls")]
+            Self::Tls(error) => Some(error),
             _ => None,
         }
     }

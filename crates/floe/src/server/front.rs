@@ -50,6 +50,8 @@ pub(super) struct Front {
     pub(super) admission: Arc<Admission>,
     pub(super) counters: Counters,
     pub(super) buffers: Buffers,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<super::tls::Tls>,
 }
 
 struct Core {
@@ -73,8 +75,8 @@ struct Relay {
 }
 
 impl Front {
-    pub(super) fn new(server: Server, limits: StreamLimits, runtime: Handle) -> Arc<Self> {
-        Arc::new(Self {
+    pub(super) fn new(server: Server, limits: StreamLimits, runtime: Handle) -> Self {
+        Self {
             core: Mutex::new(Core { server, ledger: Ledger::default(), alarm: None }),
             clock: Clock::new(Instant::now().into_std()),
             runtime,
@@ -88,7 +90,15 @@ impl Front {
             limits,
             counters: Counters::default(),
             buffers: Buffers::default(),
-        })
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn with_tls(mut self, tls: Option<super::tls::Tls>) -> Self {
+        self.tls = tls;
+        self
     }
 
     // --- the core -------------------------------------------------------------------------------------------------
@@ -213,9 +223,11 @@ impl Front {
     }
 
     fn transport(&self, link: &Link) -> Transport {
-        match link.carrier {
-            Carrier::Datagram => Transport::Udp,
-            Carrier::Stream => Transport::Tcp,
+        match (link.carrier, self.outlet(link.socket)) {
+            (_, Some(Outlet::Stream(connection))) => connection.transport,
+            // It has just gone.
+            (Carrier::Stream, _) => Transport::Tcp,
+            (Carrier::Datagram, _) => Transport::Udp,
         }
     }
 

@@ -21,6 +21,9 @@ pub enum Transport {
     Udp,
     /// Connections.
     Tcp,
+    /// TLS on connections.
+    #[cfg(feature = "tls")]
+    Tls,
 }
 
 impl std::fmt::Display for Transport {
@@ -28,6 +31,8 @@ impl std::fmt::Display for Transport {
         f.write_str(match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
+            #[cfg(feature = "tls")]
+            Self::Tls => "tls",
         })
     }
 }

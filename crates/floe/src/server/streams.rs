@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::admission::Place;
 use super::front::{Front, Outlet};
-use super::listen;
+use super::listen::{self, Transport};
 use super::outbox::Outbox;
 use super::report::count;
 
@@ -27,6 +27,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 /// One connection, as others see it.
 pub(super) struct Connection {
+    pub(super) transport: Transport,
     pub(super) outbox: Outbox,
     /// Whether its client has an allocation.
     allocated: watch::Sender<bool>,
@@ -34,6 +35,10 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    fn new(transport: Transport, place: Place) -> Self {
+        Self { transport, outbox: Outbox::default(), allocated: watch::Sender::new(false), place }
+    }
+
     pub(super) fn set_allocated(&self, allocated: bool) {
         self.place.set_waiting(!allocated);
         self.allocated.send_replace(allocated);
@@ -51,14 +56,18 @@ enum End {
 }
 
 /// Listens for connections. Returns where.
-pub(super) fn listen(front: &Arc<Front>, address: SocketAddr) -> io::Result<SocketAddr> {
+pub(super) fn listen(
+    front: &Arc<Front>,
+    transport: Transport,
+    address: SocketAddr,
+) -> io::Result<SocketAddr> {
     let listener = TcpListener::from_std(listen::tcp(address)?)?;
     let address = listener.local_addr()?;
-    front.spawn(accept(front.clone(), listener));
+    front.spawn(accept(front.clone(), transport, listener));
     Ok(address)
 }
 
-async fn accept(front: Arc<Front>, listener: TcpListener) {
+async fn accept(front: Arc<Front>, transport: Transport, listener: TcpListener) {
     loop {
         let Ok((stream, client)) = listener.accept().await else {
             tokio::time::sleep(PAUSE).await;
@@ -71,14 +80,39 @@ async fn accept(front: Arc<Front>, listener: TcpListener) {
         count(&front.counters.accepted);
         // Small packets are not kept back to fill larger ones.
         let _ = stream.set_nodelay(true);
-        front.spawn(serve(front.clone(), stream, client, place));
+        let connection = Connection::new(transport, place);
+        match transport {
+            #[cfg(feature = "tls")]
+            Transport::Tls => front.spawn(serve_tls(front.clone(), stream, client, connection)),
+            _ => front.spawn(serve(front.clone(), stream, client, connection)),
+        };
+    }
+}
+
+/// One connection of TLS. The handshake has to be over within the time that a connection has for its allocation.
+#[cfg(feature = "tls")]
+async fn serve_tls(
+    front: Arc<Front>,
+    stream: tokio::net::TcpStream,
+    client: SocketAddr,
+    connection: Connection,
+) {
+    let Some(tls) = &front.tls else { return };
+    match timeout(front.limits.patience, tls.acceptor().accept(stream)).await {
+        Ok(Ok(stream)) => serve(front.clone(), stream, client, connection).await,
+        Ok(Err(_)) => count(&front.counters.broken),
+        Err(_) => count(&front.counters.timed_out),
     }
 }
 
 /// One connection from the beginning to the end.
-async fn serve<S: AsyncRead + AsyncWrite>(front: Arc<Front>, stream: S, client: SocketAddr, place: Place) {
-    let allocated = watch::Sender::new(false);
-    let connection = Arc::new(Connection { outbox: Outbox::default(), allocated, place });
+async fn serve<S: AsyncRead + AsyncWrite>(
+    front: Arc<Front>,
+    stream: S,
+    client: SocketAddr,
+    connection: Connection,
+) {
+    let connection = Arc::new(connection);
     let link = Link::stream(front.add_outlet(Outlet::Stream(connection.clone())), client);
     let (mut reader, mut writer) = tokio::io::split(stream);
     let end = tokio::select! {

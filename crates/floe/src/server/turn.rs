@@ -96,6 +96,16 @@ impl TurnServer {
         self.front.events.next(|| self.front.is_stopped()).await
     }
 
+    /// Reads the files with the certificate and its key again: connections from now on get the new one. A server without TLS
+    /// has nothing to read.
+    ///
+    /// # Errors
+    /// The files are no good; then the certificate stays.
+    #[cfg(feature = "tls")]
+    pub fn reload_certificate(&self) -> Result<(), super::TlsError> {
+        self.front.tls.as_ref().map_or(Ok(()), super::tls::Tls::reload)
+    }
+
     /// Makes no more allocations; those that there are live on. [`TurnStats::allocations`] says how many are left.
     pub fn drain(&self) {
         self.front.input(|server, _| Server::drain(server));

@@ -6,21 +6,26 @@ use floe::server::{Transport, TurnServer};
 use floe::stun::Clock;
 use floe::turn::client::{Config, Credentials, Event, Failure, MAX_TRANSMIT, Received, StreamDeframer};
 use floe::turn::{Carrier, Client, MAX_PADDING, MAX_PREFIX};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::Instant;
 
 use crate::scene::{PASSWORD, USER, at, soon};
 
-pub(crate) enum Wire {
+/// A connection, whatever it is made of.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+enum Wire {
     Datagrams(UdpSocket),
-    Stream(TcpStream, Box<StreamDeframer>),
+    Stream(Box<dyn Stream>, Box<StreamDeframer>),
 }
 
 pub(crate) struct TurnClient {
     client: Client,
     clock: Clock,
-    pub(crate) wire: Wire,
+    wire: Wire,
     heard: Vec<(SocketAddr, Vec<u8>)>,
     events: Vec<Event>,
 }
@@ -43,11 +48,15 @@ impl TurnClient {
                 socket.connect(address).await.expect("there is a way");
                 (Wire::Datagrams(socket), Carrier::Datagram)
             }
-            _ => {
-                let stream = TcpStream::connect(address).await.expect("accepted");
-                stream.set_nodelay(true).expect("set");
-                (Wire::Stream(stream, Box::default()), Carrier::Stream)
+            Transport::Tcp => {
+                (Wire::Stream(Box::new(connect(address).await), Box::default()), Carrier::Stream)
             }
+            #[cfg(feature = "tls")]
+            Transport::Tls => {
+                let stream = crate::tls::connect(address).await.expect("the certificate is good");
+                (Wire::Stream(Box::new(stream), Box::default()), Carrier::Stream)
+            }
+            other => panic!("{other} is unknown"),
         };
         let credentials = Credentials::new(user, password).expect("a name");
         let config = Config { carrier, ..Config::new(address, Some(credentials), [7; 32]) };
@@ -176,10 +185,19 @@ impl TurnClient {
     }
 }
 
+async fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).await.expect("accepted");
+    stream.set_nodelay(true).expect("set");
+    stream
+}
+
 async fn write(wire: &mut Wire, packet: &[u8]) {
     match wire {
         Wire::Datagrams(socket) => drop(socket.send(packet).await.expect("sent")),
-        Wire::Stream(stream, _) => stream.write_all(packet).await.expect("written"),
+        Wire::Stream(stream, _) => {
+            stream.write_all(packet).await.expect("written");
+            stream.flush().await.expect("written");
+        }
     }
 }
 

@@ -10,3 +10,5 @@ mod scene;
 mod starting;
 mod stopping;
 mod streams;
+#[cfg(feature = "tls")]
+mod tls;

@@ -9,7 +9,10 @@ use tokio::net::UdpSocket;
 use crate::client::TurnClient;
 use crate::scene::{event, settings, soon, start, until};
 
+#[cfg(not(feature = "tls"))]
 const TRANSPORTS: [Transport; 2] = [Transport::Udp, Transport::Tcp];
+#[cfg(feature = "tls")]
+const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Tcp, Transport::Tls];
 
 /// Lengths with every padding, and one that is longer than any packet of a real network.
 const LENGTHS: [usize; 7] = [0, 1, 2, 3, 4, 1200, 20_000];
@@ -43,9 +46,10 @@ async fn data_go_to_a_peer_and_back_in_indications_and_in_channels() {
         client.close().await;
     }
     let stats = server.stats();
-    let bytes = 4 * LENGTHS.iter().sum::<usize>() as u64;
+    let times = 2 * TRANSPORTS.len();
+    let (packets, bytes) = (times * LENGTHS.len(), times * LENGTHS.iter().sum::<usize>());
     for traffic in [stats.turn.to_peers, stats.turn.to_clients] {
-        assert_eq!((traffic.packets, traffic.bytes), (4 * LENGTHS.len() as u64, bytes));
+        assert_eq!((traffic.packets, traffic.bytes), (packets as u64, bytes as u64));
     }
     assert_eq!((stats.allocations, stats.not_sent, stats.slow_clients), (0, 0, 0));
 }

@@ -38,11 +38,15 @@ pub(crate) fn credentials() -> Credentials {
     credentials
 }
 
-/// Settings for a server on IPv4 loopback over UDP and TCP, which relays to this machine.
+/// Settings for a server on IPv4 loopback over every transport, which relays to this machine.
 pub(crate) fn settings() -> TurnServerBuilder {
-    TurnServer::builder(credentials())
-        .listen(loopback())
-        .configure(|config| config.peers.allow_loopback = true)
+    let address = loopback();
+    let settings = TurnServer::builder(credentials()).listen(address);
+    #[cfg(feature = "tls")]
+    let settings = settings
+        .listen_on(Transport::Tls, address)
+        .certificate(crate::tls::CHAIN.path(), crate::tls::KEY.path());
+    settings.configure(|config| config.peers.allow_loopback = true)
 }
 
 pub(crate) async fn start(settings: TurnServerBuilder) -> TurnServer {
