@@ -37,8 +37,9 @@ use users::Users;
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Listen here over UDP and TCP: IP:PORT, or IP for port
-    /// 3478; can be repeated [default: 0.0.0.0 and [::]]
+    /// Listen here over UDP and TCP: IP:PORT, or IP for
+    /// port 3478; can be repeated [default: 0.0.0.0 and
+    /// [::]]
     #[arg(long, value_name = "ADDR", value_parser = parse_listen, verbatim_doc_comment)]
     listen: Vec<SocketAddr>,
 
@@ -49,23 +50,23 @@ pub(crate) struct Args {
     #[command(flatten)]
     users: users::UserArgs,
 
-    /// Open the relays at this address of the machine; once
-    /// for each family [default: where it listens, or the
-    /// address of the default route]
+    /// Open the relays at this address of the machine;
+    /// once for each family [default: where it listens,
+    /// or the address of the default route]
     #[arg(long, value_name = "IP", verbatim_doc_comment)]
     relay_ip: Vec<IpAddr>,
 
-    /// The public address in front of the relays, where a
-    /// NAT maps it one to one, as cloud providers do; once
-    /// for each family
+    /// The public address in front of the relays, where
+    /// a NAT maps it one to one, as cloud providers do;
+    /// once for each family
     #[arg(long, value_name = "IP", verbatim_doc_comment)]
     external_ip: Vec<IpAddr>,
 
-    /// The UDP ports of the relays
+    /// UDP ports of the relays
     #[arg(long, value_name = "MIN-MAX", value_parser = addresses::parse_ports, default_value = "49152-65535")]
     relay_ports: RelayPorts,
 
-    /// Allocations of all users at a time
+    /// Allocations at a time
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     max_allocations: u32,
 
@@ -73,14 +74,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
     user_quota: u32,
 
-    /// Relay to private and link-local addresses too, and to
-    /// loopback if the relays are there. It opens the
-    /// network around the server to its clients
+    /// Relay to private and link-local addresses too,
+    /// and to loopback if the relays are there. It
+    /// opens the network around the server to its
+    /// clients
     #[arg(long, verbatim_doc_comment)]
     allow_private_peers: bool,
 
-    /// Relay nothing: only tell clients their addresses,
-    /// over UDP
+    /// Relay nothing: only tell clients their
+    /// addresses, over UDP
     #[arg(long, verbatim_doc_comment, conflicts_with_all = [
         "user", "shared_secret", "relay_ip", "relay_ports", "max_allocations", "user_quota", "allow_private_peers",
     ])]

@@ -16,18 +16,25 @@ const PORT: u16 = 5349;
 /// TLS, as the arguments say it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TlsArgs {
-    /// Listen here over TLS: IP:PORT, or IP for port 5349;
-    /// can be repeated [default: 0.0.0.0 and [::], if there
-    /// is a certificate]
+    /// Listen here over TLS: IP:PORT, or IP for port
+    /// 5349; can be repeated [default: 0.0.0.0 and
+    /// [::], if there is a certificate]
     #[arg(long, value_name = "ADDR", value_parser = parse_listen, verbatim_doc_comment, requires = "tls_cert")]
     tls_listen: Vec<SocketAddr>,
 
-    /// The certificate and those that vouch for it, in PEM
-    #[arg(long, value_name = "FILE", requires = "tls_key", conflicts_with = "stun_only")]
+    /// The certificate and those that vouch for it, in
+    /// PEM
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_key",
+        conflicts_with = "stun_only",
+        verbatim_doc_comment
+    )]
     tls_cert: Option<PathBuf>,
 
-    /// The key of the certificate, in PEM. SIGHUP makes the
-    /// server read both files again
+    /// The key of the certificate, in PEM. SIGHUP makes
+    /// the server read both files again
     #[arg(long, value_name = "FILE", requires = "tls_cert", verbatim_doc_comment)]
     tls_key: Option<PathBuf>,
 }

@@ -13,21 +13,22 @@ use super::utc;
 /// Who may use the server, as the arguments say it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct UserArgs {
-    /// The realm of the users (RFC 8489 §9.2), usually the
-    /// domain of the server
+    /// The realm of the users (RFC 8489 §9.2), usually
+    /// the domain of the server
     #[arg(long, value_name = "NAME", default_value = "floe", verbatim_doc_comment)]
     realm: String,
 
-    /// A user who may have relays; can be repeated. Whoever
-    /// may list the processes of this machine can read it
+    /// A user who may have relays; can be repeated.
+    /// Whoever may list the processes of this machine
+    /// can read it
     #[arg(long, value_name = "NAME:PASSWORD", verbatim_doc_comment)]
     user: Vec<String>,
 
-    /// Accept user names TIME:NAME until that Unix time; the
-    /// password is base64(HMAC-SHA1(SECRET, user name)), as
-    /// web services make them. The variable
-    /// FLOE_TURN_SECRET is read as well, and not seen by
-    /// whoever lists the processes
+    /// Accept user names TIME:NAME until that Unix
+    /// time; the password is base64(HMAC-SHA1(SECRET,
+    /// user name)), as web services make them. The
+    /// variable FLOE_TURN_SECRET is read as well, and
+    /// not seen by whoever lists the processes
     #[arg(long, value_name = "SECRET", verbatim_doc_comment)]
     shared_secret: Option<String>,
 }
