@@ -1,6 +1,6 @@
 //! Connections: bytes in order whatever the way, and how they end.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use floe_netsim::{
@@ -25,7 +25,7 @@ struct End {
 
 impl Endpoint for End {
     fn handle_start(&mut self, host: &mut Host<'_>, _now: Time) {
-        let ip = host.addresses().find(|ip| ip.is_ipv4()).expect("an address");
+        let ip = host.addresses().find(IpAddr::is_ipv4).expect("an address");
         if let Some(server) = self.connects {
             let (socket, local) = host.connect(ip, server).expect("a port");
             assert_eq!(local.ip(), ip);
@@ -129,7 +129,7 @@ fn what_was_written_before_the_end_arrives_before_it() {
 fn where_nobody_listens_a_connection_is_refused() {
     let mut net = Network::new(1);
     let place = net.add_peer("nobody", &Site::public()).expect("a place");
-    let address = net.addresses(place.interface).iter().copied().find(|ip| ip.is_ipv4()).expect("one");
+    let address = net.addresses(place.interface).iter().copied().find(IpAddr::is_ipv4).expect("one");
     let client = End { connects: Some(SocketAddr::new(address, 80)), ..End::default() };
     let place = net.add_peer("client", &Site::public()).expect("a place");
     let client = net.add_endpoint(place.host, client).expect("there");
