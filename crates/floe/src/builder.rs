@@ -12,10 +12,12 @@ use crate::agent::Agent;
 use crate::driver::{Driver, Tools};
 use crate::engine::Engine;
 use crate::error::StartError;
+use crate::ice_server::IceServer;
 use crate::interfaces::{Choice, Interface};
 use crate::pace::Common;
 use crate::resolver::{Resolver, SystemResolver};
 use crate::socket::SocketOptions;
+use crate::stream::Tls;
 
 /// Datagrams kept for an application that does not receive; about as many as the system keeps by default.
 const RECEIVE_QUEUE: usize = 128;
@@ -41,6 +43,11 @@ pub struct Builder {
     servers: Vec<String>,
     /// URI, user name and password of each.
     relays: Vec<(String, String, String)>,
+    /// A TURN server that came without them.
+    without_account: Option<String>,
+    tls: Tls,
+    /// What was given as certificates holds none.
+    bad_roots: bool,
     addresses: Choice,
     options: SocketOptions,
     receive_queue: usize,
@@ -54,6 +61,9 @@ impl Builder {
             config: Config::new([0; 32]),
             servers: Vec::new(),
             relays: Vec::new(),
+            without_account: None,
+            tls: Tls::default(),
+            bad_roots: false,
             addresses: Choice::default(),
             options: SocketOptions::default(),
             receive_queue: RECEIVE_QUEUE,
@@ -115,9 +125,12 @@ impl Builder {
         self
     }
 
-    /// Uses this TURN server for relayed candidates (RFC 8656), beside others: `turn:host`, `turn:host:port` (RFC 7065), each with or
-    /// without `?transport=udp`. What `RTCIceServer` calls `username` and `credential` is `username` and `password` here. The server
-    /// tells a server-reflexive candidate as well, so it need not be named as a STUN server.
+    /// Uses this TURN server for relayed candidates (RFC 8656), beside others: `turn:host`, `turn:host:port` (RFC 7065) over UDP, with
+    /// `?transport=tcp` over TCP, and `turns:host` over TLS. What `RTCIceServer` calls `username` and `credential` is `username` and
+    /// `password` here. Over UDP the server tells a server-reflexive candidate as well, so it need not be named as a STUN server.
+    ///
+    /// For networks that let no UDP through, name a server by several URIs: the relay over UDP is preferred, then that over TCP, and
+    /// one over TLS on port 443 gets nearly everywhere.
     ///
     /// ```
     /// let builder = floe::Agent::builder().turn_server("turn:turn.example.org", "alice", "secret");
@@ -130,6 +143,31 @@ impl Builder {
         password: impl Into<String>,
     ) -> Self {
         self.relays.push((server.into(), username.into(), password.into()));
+        self
+    }
+
+    /// Uses these servers, in the shape in which browsers are told of them, beside others.
+    pub fn ice_servers(self, servers: impl IntoIterator<Item = IceServer>) -> Self {
+        servers.into_iter().fold(self, |builder, server| server.apply(builder))
+    }
+
+    /// Refuses to start.
+    pub(crate) fn without_account(mut self, server: String) -> Self {
+        self.without_account.get_or_insert(server);
+        self
+    }
+
+    /// Trusts the certificates in this text (PEM) to vouch for TURN servers over TLS, and no others. By default those are trusted
+    /// that the operating system trusts.
+    ///
+    /// A server over TLS that is given by its IP address needs a name in its certificate as well:
+    /// [`RelayServer::tls_name`](floe_ice::RelayServer::tls_name), which [`Builder::configure`] can set.
+    #[cfg(feature = "tls")]
+    pub fn tls_roots(mut self, pem: impl AsRef<[u8]>) -> Self {
+        match Tls::with_roots(pem.as_ref()) {
+            Some(tls) => self.tls = tls,
+            None => self.bad_roots = true,
+        }
         self
     }
 
@@ -221,8 +259,12 @@ impl Builder {
 
         let (queue, addresses) = (self.receive_queue, self.addresses);
         let engine = Arc::new(Engine::new(self.config, queue, addresses, Common::of(&runtime))?);
-        let tools =
-            Tools { options: self.options, resolver: self.resolver, port_offset: u16::from_ne_bytes(random) };
+        let tools = Tools {
+            options: self.options,
+            tls: self.tls,
+            resolver: self.resolver,
+            port_offset: u16::from_ne_bytes(random),
+        };
         // A new agent is neither gathering nor closed, which are the only errors.
         let _ = engine.input(|agent, now| agent.gather(&interfaces, now));
         runtime.spawn(Driver::new(engine.clone(), tools).run());
@@ -230,6 +272,12 @@ impl Builder {
     }
 
     fn check_options(&self) -> Result<(), StartError> {
+        if let Some(server) = &self.without_account {
+            return Err(StartError::NoAccount(server.clone()));
+        }
+        if self.bad_roots {
+            return Err(StartError::TlsRoots);
+        }
         if self.options.ports.as_ref().is_some_and(|ports| ports.is_empty() || *ports.start() == 0) {
             return Err(StartError::PortRange);
         }

@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::readers::HANDOVER;
 use crate::resolver::Resolver;
 use crate::socket::{self, Socket, SocketOptions, Way};
-use crate::stream::{self, Connected, dial};
+use crate::stream::{self, Connected, Tls, dial};
 
 /// Packets of ICE that wait for room in a socket's buffer; beyond it they are lost, as they might be in the network.
 const MAX_DELAYED: usize = 64;
@@ -22,6 +22,7 @@ const MAX_DELAYED: usize = 64;
 /// What the driver works with.
 pub(crate) struct Tools {
     pub(crate) options: SocketOptions,
+    pub(crate) tls: Tls,
     pub(crate) resolver: Arc<dyn Resolver>,
     /// Where the search for a free port begins.
     pub(crate) port_offset: u16,
@@ -101,7 +102,8 @@ impl Driver {
                 Some(Command::OpenUdp { request, address }) => self.open(request, address),
                 Some(Command::Resolve { request, host, port }) => self.resolve(request, host, port),
                 Some(Command::Connect { request, server, tls_name, local, deadline }) => {
-                    let dialled = dial(server, local, tls_name, self.tools.options.clone());
+                    let tools = (self.tools.options.clone(), self.tools.tls.clone());
+                    let dialled = dial(server, local, tls_name, tools);
                     self.connect(request, dialled, self.engine.instant(deadline));
                 }
                 Some(Command::CloseSocket { socket }) => self.engine.remove(socket),

@@ -19,6 +19,10 @@ pub enum StartError {
     Config(ConfigError),
     /// This does not say where a STUN or TURN server is.
     Server(String, ServerAddressError),
+    /// This TURN server came without a user name or a credential.
+    NoAccount(String),
+    /// What [`Builder::tls_roots`](crate::Builder) was given holds no certificate, or one that cannot be used.
+    TlsRoots,
     /// No socket can be bound to this address: it is unspecified or multicast.
     BindAddress(IpAddr),
     /// The range of ports is empty or contains port 0.
@@ -37,6 +41,12 @@ impl std::fmt::Display for StartError {
             }
             Self::Config(e) => e.fmt(f),
             Self::Server(text, reason) => write!(f, "server {text:?}: {reason}"),
+            Self::NoAccount(server) => {
+                write!(f, "server {server:?}: a TURN server needs a user name and a credential")
+            }
+            Self::TlsRoots => {
+                f.write_str("no certificates to trust: they have to be in PEM, all of them valid")
+            }
             Self::BindAddress(ip) => {
                 write!(f, "cannot bind to {ip}: name addresses of this machine, or none to use all of them")
             }

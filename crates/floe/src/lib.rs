@@ -55,7 +55,7 @@
 //!
 //! # What is left out
 //!
-//! Relays (TURN), ICE-TCP, mDNS candidates and lite agents are not there yet.
+//! ICE-TCP, mDNS candidates, lite agents and TURN over DTLS are not there yet.
 
 #![forbid(unsafe_code)]
 
@@ -67,6 +67,7 @@ mod engine;
 mod error;
 mod event;
 pub mod guide;
+mod ice_server;
 pub mod interfaces;
 mod lane;
 mod pace;
@@ -90,9 +91,10 @@ pub use error::{ConnectError, RecvError, SendError, StartError};
 pub use event::{Event, Pair, SelectedPair};
 pub use floe_ice::candidate::{Candidate, CandidateParseError, Credentials, CredentialsError};
 pub use floe_ice::{
-    AddedCandidate, AgentError, Component, ComponentId, ConnectionState, ConsentLoss, Counters,
+    AddedCandidate, AgentError, Component, ComponentId, ConnectionState, ConsentLoss, Counters, DriverError,
     GatheringFailure, GatheringState, IgnoredCandidate, Nomination, PairState, PairStats, RelayFailure,
-    RelayLoss, RelayServer, RemoteParameters, RestartCause, Role, SelectionReason, ServerAddress,
-    ServerAddressError, StreamId, TransportPolicy,
+    RelayLoss, RelayServer, RelayTransport, RemoteParameters, RestartCause, Role, SelectionReason,
+    ServerAddress, ServerAddressError, StreamId, TransportPolicy,
 };
+pub use ice_server::IceServer;
 pub use resolver::{Resolver, Resolving, SystemResolver};

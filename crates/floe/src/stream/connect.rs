@@ -9,6 +9,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use super::Stream;
 use super::run::{Sink, Source};
+use super::tls::Tls;
 use crate::socket::{self, SocketOptions};
 
 /// A connection, and its two ends for the task that serves it.
@@ -32,12 +33,14 @@ pub(crate) async fn dial(
     server: SocketAddr,
     local: SocketAddr,
     tls_name: Option<String>,
-    options: SocketOptions,
+    (options, tls): (SocketOptions, Tls),
 ) -> Result<Connected, DriverError> {
     let tcp = connect(server, local, &options).await.map_err(|e| explain(&e))?;
     let local = tcp.local_addr().map_err(|e| explain(&e))?;
-    if tls_name.is_some() {
-        return Err(DriverError::TlsNotSupported);
+    if let Some(name) = tls_name {
+        let (source, sink) = tls.connect(name, tcp).await?;
+        let (source, sink) = (Source::Tls(source), Sink::Tls(sink));
+        return Ok(Connected { server, local, direct: None, source, sink });
     }
     let tcp = Arc::new(tcp);
     let (source, sink) = (Source::Tcp(tcp.clone()), Sink::Tcp(tcp.clone()));
@@ -73,7 +76,7 @@ mod tests {
                 server.parse().expect("an address"),
                 local.parse().expect("an address"),
                 None,
-                SocketOptions::default(),
+                (SocketOptions::default(), Tls::default()),
             )
         };
         // A port that was free a moment ago, and that nobody is given while it is bound here without listening.

@@ -6,6 +6,7 @@
 
 mod connect;
 mod run;
+mod tls;
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use crate::engine::lock;
 use connect::explain;
 pub(crate) use connect::{Connected, dial};
 pub(crate) use run::run;
+pub(crate) use tls::Tls;
 
 /// Bytes that wait for the system to take them before data are dropped: a good second of a call with video, and some 50
 /// packets. The system's own buffer comes on top.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use floe_ice::{DriverError, StreamDeframer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::Stream;
-use super::connect::explain;
+use super::tls::{self, explain};
 use crate::engine::Engine;
 
 /// How long what waits has to leave when the connection is to end.
@@ -17,11 +18,13 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Where bytes come from.
 pub(crate) enum Source {
     Tcp(Arc<TcpStream>),
+    Tls(tls::Source),
 }
 
 /// Where bytes go.
 pub(crate) enum Sink {
     Tcp(Arc<TcpStream>),
+    Tls(tls::Sink),
 }
 
 impl Source {
@@ -34,6 +37,7 @@ impl Source {
                     result => return result,
                 }
             },
+            Self::Tls(tls) => tls.read(buffer).await,
         }
     }
 }
@@ -48,18 +52,21 @@ impl Sink {
                     result => return result,
                 }
             },
+            Self::Tls(tls) => tls.write(bytes).await,
         }
     }
 
     async fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Tcp(_) => Ok(()),
+            Self::Tls(tls) => tls.flush().await,
         }
     }
 
     async fn shut_down(&mut self) -> io::Result<()> {
         match self {
             Self::Tcp(tcp) => socket2::SockRef::from(&**tcp).shutdown(std::net::Shutdown::Write),
+            Self::Tls(tls) => tls.shutdown().await,
         }
     }
 }

@@ -7,3 +7,5 @@ mod gather;
 mod relays;
 mod restart;
 mod support;
+#[cfg(feature = "tls")]
+mod tls;

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 use crate::support::{both_completed, deliver, local, pair_of, soon};
 
-async fn server() -> TurnServer {
+pub(crate) async fn server() -> TurnServer {
     let mut credentials = Credentials::new("example.org").expect("a realm");
     credentials.add_user("alice", "secret").expect("a user");
     let address = "127.0.0.1:0".parse().expect("an address");
@@ -28,12 +28,12 @@ fn through(server: SocketAddr) -> Builder {
     local().turn_server(format!("turn:{server}?transport=tcp"), "alice", "secret").relay_only()
 }
 
-fn address_of(server: &TurnServer) -> SocketAddr {
+pub(crate) fn address_of(server: &TurnServer) -> SocketAddr {
     server.local_addr(Transport::Tcp).expect("it listens")
 }
 
 /// What gathering says goes wrong.
-async fn problems(agent: &Agent) -> Vec<GatheringFailure> {
+pub(crate) async fn problems(agent: &Agent) -> Vec<GatheringFailure> {
     let mut problems = Vec::new();
     loop {
         match soon(agent.next_event()).await.expect("open") {
