@@ -1,11 +1,13 @@
 """An aioice agent that speaks the JSON lines of `floe agent`.
 
 aioice_agent.py --controlling|--controlled [--bind IP]
+                [--turn turn:IP:PORT?transport=udp|tcp --username U --password P --relay-only]
 """
 
 import argparse
 import asyncio
 import json
+import re
 import sys
 
 import aioice
@@ -26,14 +28,35 @@ def arguments():
     role.add_argument("--controlling", action="store_true")
     role.add_argument("--controlled", action="store_true")
     parser.add_argument("--bind", default="127.0.0.1")
+    parser.add_argument("--turn", type=re.compile(r"turn:(.+):(\d+)\?transport=(udp|tcp)").fullmatch)
+    parser.add_argument("--username")
+    parser.add_argument("--password")
+    parser.add_argument("--relay-only", action="store_true")
     return parser.parse_args()
+
+
+def turn_server(options):
+    """The TURN server in the words of aioice."""
+    if not options.turn:
+        return {}
+    host, port, transport = options.turn.groups()
+    policy = aioice.TransportPolicy.RELAY if options.relay_only else aioice.TransportPolicy.ALL
+    return dict(
+        turn_server=(host, int(port)),
+        turn_transport=transport,
+        turn_username=options.username,
+        turn_password=options.password,
+        transport_policy=policy,
+    )
 
 
 class Agent:
     def __init__(self, options):
         # aioice never offers loopback and has no option for it: put the wanted address in place of its list.
         aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: [options.bind]
-        self.connection = aioice.Connection(ice_controlling=options.controlling, components=1)
+        self.connection = aioice.Connection(
+            ice_controlling=options.controlling, components=1, **turn_server(options)
+        )
         self.credentials = asyncio.Event()
 
     async def run(self):

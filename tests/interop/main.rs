@@ -11,18 +11,23 @@ mod conversation;
 mod meeting;
 mod peers;
 mod program;
+mod relays;
 
 use std::process::Command;
 
 use meeting::{Ending, Plan, Signalling, meet};
 use peers::Peer::{self, Aioice, Chromium, Floe, Libnice, LibniceRegular};
 use peers::Role;
+use relays::{Server, Transport};
 
 /// How often each pairing connects, without one failure.
 const ROUNDS: usize = 20;
 
 /// The same with `FLOE_FULL=1`.
 const ROUNDS_WHOLE: usize = 200;
+
+/// How often each pairing meets at relays.
+const ROUNDS_AT_RELAYS: usize = 10;
 
 /// A browser takes seconds to start.
 const ROUNDS_OF_BROWSER: usize = 3;
@@ -112,6 +117,63 @@ fn aioice_connects_to_libnice() {
 #[test]
 fn libnice_connects_to_aioice() {
     connect_many_times(LibniceRegular, Aioice);
+}
+
+/// Both use relays only, of the server of `floe serve`, and reach it in their own ways.
+fn meet_at_relays(controlling: Peer, controlled: Peer, transports: [Transport; 2]) {
+    let server = Server::start();
+    let rounds = floe_tests::repetitions(ROUNDS_AT_RELAYS, ROUNDS_WHOLE / 4);
+    for round in 0..rounds {
+        let plan = Plan {
+            signalling: if round % 2 == 0 { Signalling::Trickled } else { Signalling::Together },
+            ending: Ending::Command,
+            data: true,
+            restarts: &[],
+        };
+        let mut commands = [controlling.command(Role::Controlling), controlled.command(Role::Controlled)];
+        for (command, transport) in commands.iter_mut().zip(transports) {
+            command.args(server.arguments(transport));
+        }
+        if let Err(failure) = meet(commands, plan) {
+            panic!(
+                "{controlling:?} and {controlled:?} over {transports:?}, {plan:?}, round {round}: {failure}"
+            );
+        }
+    }
+    println!(
+        "evidence: {controlling:?} and {controlled:?} met at relays of floe's own server over {transports:?} {rounds} \
+         times in a row"
+    );
+}
+
+const UDP: [Transport; 2] = [Transport::Udp; 2];
+const TCP: [Transport; 2] = [Transport::Tcp; 2];
+
+#[test]
+fn aioice_agents_meet_at_the_relays_of_floe_over_udp() {
+    meet_at_relays(Aioice, Aioice, UDP);
+}
+
+#[test]
+fn aioice_agents_meet_at_the_relays_of_floe_over_tcp() {
+    meet_at_relays(Aioice, Aioice, TCP);
+}
+
+#[test]
+fn libnice_agents_meet_at_the_relays_of_floe_over_udp() {
+    meet_at_relays(Libnice, LibniceRegular, UDP);
+}
+
+#[test]
+fn libnice_agents_meet_at_the_relays_of_floe_over_tcp() {
+    meet_at_relays(Libnice, LibniceRegular, TCP);
+}
+
+#[test]
+fn floe_meets_others_at_the_relays_of_floe_whatever_each_reaches_them_over() {
+    meet_at_relays(Floe, Aioice, [Transport::Tcp, Transport::Udp]);
+    meet_at_relays(Libnice, Floe, [Transport::Tcp, Transport::Udp]);
+    meet_at_relays(Floe, Floe, [Transport::Udp, Transport::Tcp]);
 }
 
 fn shell(script: &str) -> Command {

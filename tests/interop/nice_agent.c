@@ -1,6 +1,7 @@
 /* A libnice agent that speaks the JSON lines of `floe agent`.
  *
- *   nice_agent --controlling|--controlled [--bind IP] [--regular-nomination] */
+ *   nice_agent --controlling|--controlled [--bind IP] [--regular-nomination]
+ *              [--turn turn:IP:PORT?transport=udp|tcp --username U --password P --relay-only] */
 #include <agent.h>
 #include <gio/gio.h>
 
@@ -124,7 +125,26 @@ static void connect_signals(void) {
   g_signal_connect(agent, "new-selected-pair-full", G_CALLBACK(on_selected_pair), NULL);
 }
 
-static int start(gboolean controlling, gboolean regular, const char *bind) {
+/* A TURN server, and who we are to it. */
+struct relay {
+  const char *uri, *username, *password;
+  gboolean only;
+};
+
+/* Whether there is none, or it is known now. */
+static gboolean use_relay(const struct relay *relay) {
+  if (!relay->uri)
+    return TRUE;
+  char ip[64], transport[4];
+  guint port;
+  if (sscanf(relay->uri, "turn:%63[0-9.]:%u?transport=%3s", ip, &port, transport) != 3)
+    return FALSE;
+  NiceRelayType type = strcmp(transport, "tcp") == 0 ? NICE_RELAY_TYPE_TURN_TCP : NICE_RELAY_TYPE_TURN_UDP;
+  g_object_set(agent, "force-relay", relay->only, NULL);
+  return nice_agent_set_relay_info(agent, stream, 1, ip, port, relay->username, relay->password, type);
+}
+
+static int start(gboolean controlling, gboolean regular, const char *bind, const struct relay *relay) {
   NiceAgentOption options = NICE_AGENT_OPTION_ICE_TRICKLE;
   if (regular)
     options |= NICE_AGENT_OPTION_REGULAR_NOMINATION;
@@ -139,6 +159,10 @@ static int start(gboolean controlling, gboolean regular, const char *bind) {
   connect_signals();
   stream = nice_agent_add_stream(agent, 1);
   nice_agent_attach_recv(agent, stream, 1, NULL, on_data, NULL);
+  if (!use_relay(relay)) {
+    fprintf(stderr, "not a TURN server: %s\n", relay->uri);
+    return 2;
+  }
   gchar *ufrag = NULL, *password = NULL;
   nice_agent_get_local_credentials(agent, stream, &ufrag, &password);
   write_object("type", "credentials", "ufrag", ufrag, "pwd", password, NULL);
@@ -153,11 +177,16 @@ static int start(gboolean controlling, gboolean regular, const char *bind) {
 int main(int argc, char **argv) {
   gboolean controlling = FALSE, controlled = FALSE, regular = FALSE;
   const char *bind = "127.0.0.1";
+  struct relay relay = {0};
   GOptionEntry options[] = {
       {"controlling", 0, 0, G_OPTION_ARG_NONE, &controlling, "begin in the controlling role", NULL},
       {"controlled", 0, 0, G_OPTION_ARG_NONE, &controlled, "begin in the controlled role", NULL},
       {"regular-nomination", 0, 0, G_OPTION_ARG_NONE, &regular, "nominate one valid pair", NULL},
       {"bind", 0, 0, G_OPTION_ARG_STRING, &bind, "the only local address", "IP"},
+      {"turn", 0, 0, G_OPTION_ARG_STRING, &relay.uri, "a TURN server", "URI"},
+      {"username", 0, 0, G_OPTION_ARG_STRING, &relay.username, "the user's name there", "U"},
+      {"password", 0, 0, G_OPTION_ARG_STRING, &relay.password, "the user's password there", "P"},
+      {"relay-only", 0, 0, G_OPTION_ARG_NONE, &relay.only, "use relayed candidates only", NULL},
       {NULL},
   };
   GError *error = NULL;
@@ -169,7 +198,7 @@ int main(int argc, char **argv) {
   }
   g_option_context_free(context);
   loop = g_main_loop_new(NULL, FALSE);
-  int failure = start(controlling, regular, bind);
+  int failure = start(controlling, regular, bind, &relay);
   if (failure)
     return failure;
   watch_input();

@@ -67,7 +67,7 @@ fn source(name: &str) -> PathBuf {
 }
 
 /// The `floe` program, built by cargo as a user would build it.
-fn floe() -> &'static Path {
+pub(crate) fn floe() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
