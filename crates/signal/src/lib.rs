@@ -39,7 +39,8 @@
 //!
 //! 1. **Begin.** Either side sends `start`, and may go on with an offer at once. The other answers with a `start` of its own. When both
 //!    send one at the same time, that is the same. A `start` with a greater `call` than before means that the peer began
-//!    anew: what was is over, and unless it is the first of this call of ours, we begin anew as well.
+//!    anew: what was is over, and we begin anew as well, unless the peer knows this call of ours and nothing but `start` went
+//!    either way in it.
 //! 2. **Negotiate** as browsers' perfect negotiation does. *Polite* is who has the smaller id (`myId < peerId`). An offer that arrives while
 //!    an own one is unanswered is taken by the polite side, which rolls back, and ignored by the other. Candidates of an ignored
 //!    offer are ignored with it. An offer once sent is not withdrawn; one that stays unanswered for 60 s ends the call.
@@ -48,31 +49,53 @@
 //!    before its turn may be kept or dropped. What is received is acknowledged by the next message, or by an `ack` if there is none.
 //! 4. **End.** `end` is taken out of turn, and acknowledged. It is repeated like the others. Another call may begin at once.
 //!
-//! A page needs no more than this for a peer that it calls or that calls it:
+//! A page needs no more than this. `tests/signal/page.rs` is the same, and plays it against a [`Session`].
 //!
 //! ```js
 //! const polite = myId < peerId;
-//! let call = Date.now(), re, seq = 0, heard = 0, unacked = [], makingOffer = false, ignoreOffer = false;
+//! let pc, call, re, floor = 0, seq, heard, unacked = [], ended = true, makingOffer, ignoreOffer, patience;
+//!
 //! const post = m => ws.send(JSON.stringify({v: 1, to: peerId, call, re, ack: heard, ...m}));
-//! const say = m => { m.seq = ++seq; unacked.push(m); post(m); };         // again: unacked.forEach(post), by timer and on resume
+//! const say = m => { m.seq = ++seq; unacked.push(m); post(m); };
+//! setInterval(() => unacked.slice(0, 8).forEach(post), 2000);             // and unacked.forEach(post) on a new transport
 //!
-//! pc.onnegotiationneeded = async () => {
-//!   makingOffer = true;
-//!   await pc.setLocalDescription();
-//!   say({type: "description", description: pc.localDescription});
-//!   makingOffer = false;
-//! };
-//! pc.onicecandidate = ({candidate}) => say({type: "candidate", candidate});
+//! function begin(theirs) {                                                // to call: begin()
+//!   call = Math.max(Date.now(), (call ?? 0) + 1);
+//!   re = theirs; seq = heard = 0; unacked = []; ended = makingOffer = ignoreOffer = false;
+//!   pc = new RTCPeerConnection({iceServers});
+//!   pc.onnegotiationneeded = async () => {
+//!     makingOffer = true;
+//!     await pc.setLocalDescription();
+//!     say({type: "description", description: pc.localDescription});
+//!     makingOffer = false;
+//!     clearTimeout(patience);
+//!     patience = setTimeout(hangUp, 60000);
+//!   };
+//!   pc.onicecandidate = ({candidate}) => say({type: "candidate", candidate});
+//!   say({type: "start"});
+//! }
 //!
-//! async function heardFromPeer(m) {                                       // one after the other: await the last before the next
-//!   if (m.type == "end") { post({type: "ack", re: m.call, ack: m.seq}); return pc.close(); }
-//!   if (m.type == "start" && m.call > (re ?? 0)) {
-//!     if (re) return beginAnew(m);                                        // new pc, new call number, and then as below
-//!     re = m.call;
+//! function close() { clearTimeout(patience); unacked = []; ended = true; pc.close(); }
+//! function hangUp() { close(); say({type: "end"}); }
+//!
+//! async function heardFromPeer(m) {                                       // one after the other: each awaits the last
+//!   if (m.type == "error") return m.code == "unknown-call" && m.re == call && !ended && close();
+//!   if (m.type == "end") {
+//!     if (!ended && (re ? m.call >= re : m.re == call)) close();
+//!     floor = Math.max(floor, m.call);
+//!     return post({type: "ack", re: m.call, ack: m.seq});
 //!   }
-//!   if (m.call != re || (m.re && m.re != call)) return;                   // of a call that is over
-//!   unacked = unacked.filter(u => u.seq > (m.ack ?? 0));
-//!   if (!m.seq) return;
+//!   const joins = !ended && !re && m.re == call && m.call == floor;         // its call is not new, but in ours it is
+//!   if (m.type == "start" && (m.call > floor || joins)) {
+//!     const fresh = m.re == call && heard <= 1 && (unacked[0]?.seq ?? seq + 1) <= 2;
+//!     floor = m.call;
+//!     if (ended || re && !fresh) begin(m.call);
+//!     re = m.call; heard = 0;
+//!   }
+//!   if (m.re == call && (ended || m.call == re)) unacked = unacked.filter(u => u.seq > (m.ack ?? 0));
+//!   if (m.seq && ended && m.re && m.re != call)
+//!     return post({type: "error", code: "unknown-call", text: "", about: m.seq, re: m.call});
+//!   if (!m.seq || ended || m.call != re || (m.re && m.re != call)) return;  // the last three: of a call that is over
 //!   if (m.seq == heard + 1) {
 //!     heard++;
 //!     if (m.type == "description") await described(m.description);
@@ -82,17 +105,16 @@
 //! }
 //!
 //! async function described(description) {
+//!   if (description.type != "offer" || polite) clearTimeout(patience);
 //!   if (description.type == "rollback") return pc.setLocalDescription({type: "rollback"});
 //!   ignoreOffer = description.type == "offer" && !polite && (makingOffer || pc.signalingState != "stable");
 //!   if (ignoreOffer) return;
-//!   await pc.setRemoteDescription(description);                           // rolls back by itself
+//!   await pc.setRemoteDescription(description);                           // an own offer is rolled back by itself
 //!   if (description.type == "offer") {
 //!     await pc.setLocalDescription();
 //!     say({type: "description", description: pc.localDescription});
 //!   }
 //! }
-//!
-//! say({type: "start"});                                                   // to call, and to answer a start
 //! ```
 //!
 //! # Driving an agent

@@ -30,6 +30,7 @@ pub(super) struct Negotiation {
     pending_local: Option<Sdp>,
     current_remote: Option<Sdp>,
     pending_remote: Option<Sdp>,
+    touched: bool,
     /// Of the first exchange; restarts do not change it (RFC 8445 §9).
     role: Option<Role>,
     /// When our offer must be answered.
@@ -46,6 +47,7 @@ impl Negotiation {
             pending_local: None,
             current_remote: None,
             pending_remote: None,
+            touched: false,
             role: None,
             deadline: None,
             candidates: RemoteCandidates::new(),
@@ -84,9 +86,9 @@ impl Negotiation {
         })
     }
 
-    /// Whether something of the peer's had an effect.
+    /// Whether a description of the peer's ever had an effect, which one of ours may have answered.
     pub(super) const fn is_touched(&self) -> bool {
-        self.current_remote.is_some() || self.pending_remote.is_some()
+        self.touched
     }
 
     /// The peer began anew: what its candidates belonged to is gone.
@@ -155,11 +157,13 @@ impl Negotiation {
         deadline: Time,
         fx: &mut Effects,
     ) -> Result<(), Refusal> {
-        match description.kind {
+        let done = match description.kind {
             DescriptionType::Offer => self.on_offer(description, fx),
             DescriptionType::Answer | DescriptionType::Pranswer => self.on_answer(description, deadline, fx),
             DescriptionType::Rollback => self.on_rollback(fx),
-        }
+        };
+        self.touched |= done.is_ok();
+        done
     }
 
     fn on_offer(&mut self, description: SessionDescription, fx: &mut Effects) -> Result<(), Refusal> {

@@ -74,7 +74,10 @@ fn start(session: &mut Session, theirs: u64, re: Option<u64>, seq: u64, now: Tim
     if known == Some(theirs) {
         return of_the_call(session, theirs, re, (seq, Message::Start), now);
     }
-    if theirs <= session.last_theirs {
+    // The peer's call is the one that our last call was with, and it has heard of no call of ours but the present one.
+    let ours = session.call.as_ref().filter(|call| call.theirs.is_none()).map(|call| call.mine);
+    let joins = theirs == session.last_theirs && ours.is_some() && re == ours;
+    if theirs <= session.last_theirs && !joins {
         // A late message, or a peer whose clock went back: that one learns that its call comes to nothing.
         if theirs < session.last_theirs && session.call.is_none() {
             let text = "a call of yours had a higher number";

@@ -142,6 +142,41 @@ fn an_offer_to_a_page_that_was_loaded_again_reaches_the_new_one() {
 }
 
 #[test]
+fn what_an_offer_of_an_earlier_call_was_told_does_not_reach_the_next_call() {
+    let mut pair = Pair::in_call();
+    pair.ann.set_local_description(offer("annA"), pair.now).expect("stable");
+    let late = messages(&mut pair.ann);
+    give(&mut pair.bob, late.clone(), pair.now);
+    pair.settle();
+    pair.bob = session("bob", "ann", 5000);
+    let start = Envelope { call: Some(100), seq: Some(1), ..Envelope::new(Message::Start) };
+    let offered = late.into_iter().map(|message| Envelope { re: None, ..message });
+    give(&mut pair.bob, [start].into_iter().chain(offered).collect(), pair.now);
+    pair.bob.reject_offer(pair.now).expect("an offer is there");
+    pair.settle();
+    pair.pass(Duration::from_secs(20));
+    assert_eq!((pair.ann.call(), pair.bob.call()), (Some((101, Some(5001))), Some((5001, Some(101)))));
+    let complaint = |event: &Event| matches!(event, Event::PeerError { .. } | Event::OfferRejected);
+    assert!(!events(&mut pair.ann).iter().any(complaint) && !events(&mut pair.bob).iter().any(complaint));
+}
+
+#[test]
+fn a_call_that_the_peer_never_heard_of_does_not_keep_it_from_the_next() {
+    let mut pair = Pair::new();
+    pair.bob.start(pair.now).expect("no call yet");
+    let start = messages(&mut pair.bob);
+    give(&mut pair.ann, start, pair.now);
+    pair.ann.hang_up(EndReason::HangUp, pair.now).expect("in a call");
+    // All of that call of Ann's is lost, and she calls again.
+    messages(&mut pair.ann);
+    pair.ann.start(pair.now).expect("no call now");
+    pair.settle();
+    pair.pass(Duration::from_secs(2));
+    assert_eq!((pair.ann.call(), pair.bob.call()), (Some((101, Some(200))), Some((200, Some(101)))));
+    assert_eq!((pair.ann.waiting().2, pair.bob.waiting().2), (0, 0));
+}
+
+#[test]
 fn an_unanswered_offer_ends_the_call() {
     let mut pair = Pair::in_call();
     pair.ann.set_local_description(offer("annA"), pair.now).expect("stable");

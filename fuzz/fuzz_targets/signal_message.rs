@@ -1,0 +1,5 @@
+//! See `floe_fuzz::signal_message`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| floe_fuzz::signal_message::run(data));
