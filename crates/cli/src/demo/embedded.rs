@@ -8,6 +8,8 @@ use floe::turn::server::Credentials;
 
 use crate::failure::Failure;
 
+use super::TurnTransport;
+
 /// The user of the TURN server.
 const USER: &str = "demo";
 const PASSWORD: &str = "nobody else knows the port";
@@ -15,38 +17,43 @@ const PASSWORD: &str = "nobody else knows the port";
 /// A server for as long as the demo runs.
 pub(crate) enum Embedded {
     Stun(StunServer),
-    /// Whose relays are the only way.
-    Turn(TurnServer, SocketAddr),
+    /// Whose relays are the only way, and how it is called.
+    Turn(TurnServer, String),
 }
 
 impl Embedded {
-    /// Starts one at this address.
-    pub(crate) async fn start(ip: IpAddr, relay_only: bool) -> Result<Self, Failure> {
+    /// Starts one at this address; of TURN, if relays are wanted.
+    pub(crate) async fn start(ip: IpAddr, relays: Option<TurnTransport>) -> Result<Self, Failure> {
         let address = SocketAddr::new(ip, 0);
-        if !relay_only {
-            let server = StunServer::bind(address).await;
-            let failed = |error| Failure::Failed(format!("the STUN server cannot listen on {ip}: {error}"));
-            return server.map(Self::Stun).map_err(failed);
-        }
+        let transport = match relays {
+            Some(TurnTransport::Udp) => Transport::Udp,
+            Some(TurnTransport::Tcp) => Transport::Tcp,
+            None => {
+                let server = StunServer::bind(address).await;
+                let failed =
+                    |error| Failure::Failed(format!("the STUN server cannot listen on {ip}: {error}"));
+                return server.map(Self::Stun).map_err(failed);
+            }
+        };
         let failed = |error: &dyn std::fmt::Display| Failure::Failed(format!("the TURN server: {error}"));
         let mut users = Credentials::new("demo").map_err(|error| failed(&error))?;
         users.add_user(USER, PASSWORD).map_err(|error| failed(&error))?;
-        let builder = TurnServer::builder(users).listen_on(Transport::Udp, address).configure(|config| {
+        let builder = TurnServer::builder(users).listen_on(transport, address).configure(|config| {
             // The peers are relays of this machine, whatever its address is.
             config.peers.allow_loopback = true;
             config.peers.allow_private = true;
             config.peers.allow_link_local = true;
         });
         let server = builder.start().await.map_err(|error| failed(&error))?;
-        let address = server.local_addr(Transport::Udp).unwrap_or(address);
-        Ok(Self::Turn(server, address))
+        let address = server.local_addr(transport).unwrap_or(address);
+        Ok(Self::Turn(server, format!("turn:{address}?transport={transport}")))
     }
 
     /// What it is and where.
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::Stun(server) => format!("STUN server at {}", server.local_addr()),
-            Self::Turn(_, address) => format!("TURN server at {address}, whose relays are the only way"),
+            Self::Turn(_, uri) => format!("{uri} is the only way"),
         }
     }
 
@@ -54,9 +61,7 @@ impl Embedded {
     pub(crate) fn apply(&self, builder: Builder) -> Builder {
         match self {
             Self::Stun(server) => builder.stun_server(server.local_addr().to_string()),
-            Self::Turn(_, address) => {
-                builder.turn_server(format!("turn:{address}"), USER, PASSWORD).relay_only()
-            }
+            Self::Turn(_, uri) => builder.turn_server(uri, USER, PASSWORD).relay_only(),
         }
     }
 

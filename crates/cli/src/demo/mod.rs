@@ -13,7 +13,7 @@ use std::net::IpAddr;
 
 use floe_netsim::NatType;
 
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 
 use simulated::Plan;
 
@@ -55,15 +55,28 @@ pub(crate) struct Args {
     #[arg(long, verbatim_doc_comment)]
     relay_only: bool,
 
+    /// How the agents reach the TURN server: udp or tcp
+    /// [default: udp]
+    #[arg(long, value_name = "HOW", hide_possible_values = true, verbatim_doc_comment)]
+    turn_transport: Option<TurnTransport>,
+
     /// Show every packet in a message-sequence chart
     /// (simulated network only)
     #[arg(long, requires = "nat", verbatim_doc_comment)]
     chart: bool,
 
-    /// Seed of the simulation: the same seed gives the same
-    /// run, packet by packet
+    /// Seed of the simulation: the same seed gives the
+    /// same run, packet by packet
     #[arg(long, value_name = "N", requires = "nat", default_value_t = 1, verbatim_doc_comment)]
     seed: u64,
+}
+
+/// How the agents reach the TURN server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum TurnTransport {
+    #[default]
+    Udp,
+    Tcp,
 }
 
 const NAT_TYPES: &str = "\
@@ -86,14 +99,21 @@ Examples:
   floe demo
   floe demo --relay-only
   floe demo --nat-a symmetric --nat-b symmetric
+  floe demo --nat-b blocked --turn-transport tcp
   floe demo --nat-a port-restricted-cone --nat-b symmetric --chart
   floe demo --nat-a apdm-adf-random --nat-b eim-eif --seed 7";
 
 /// Runs `floe demo`.
 pub(crate) fn run(args: &Args) -> Outcome {
+    let transport = args.turn_transport.unwrap_or_default();
     if args.nat_a.is_none() && args.nat_b.is_none() {
-        return real::run(&args.bind, args.relay_only);
+        if args.turn_transport.is_some() && !args.relay_only {
+            let what =
+                "--turn-transport needs --relay-only, --nat-a or --nat-b: there is no TURN server otherwise";
+            return Err(Failure::Usage(what.to_owned()));
+        }
+        return real::run(&args.bind, args.relay_only.then_some(transport));
     }
     let nats = [args.nat_a, args.nat_b].map(|given| given.unwrap_or(NatType::None));
-    simulated::run(&Plan { nats, seed: args.seed, relay_only: args.relay_only, chart: args.chart })
+    simulated::run(&Plan { nats, seed: args.seed, relay_only: args.relay_only, transport, chart: args.chart })
 }

@@ -12,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::duration::short;
 use crate::failure::{Failure, Outcome};
 
+use super::TurnTransport;
 use super::embedded::Embedded;
 use super::screen::Screen;
 use super::story::{End, Moment, NAMES, PairRow, What};
@@ -21,12 +22,12 @@ use super::transfer::{Asker, RoundTrips, Throughput, answer};
 /// How often the table is redrawn.
 const REDRAW: Duration = Duration::from_millis(100);
 
-/// Runs the demo on the addresses given, or on those of this machine.
-pub(crate) fn run(bind: &[IpAddr], relay_only: bool) -> Outcome {
+/// Runs the demo on the addresses given, or on those of this machine; with relays only, if they are reached somehow.
+pub(crate) fn run(bind: &[IpAddr], relays: Option<TurnTransport>) -> Outcome {
     let mut screen = Screen::of_stdout();
     let runtime = crate::runtime::with_threads()?;
     runtime.block_on(async {
-        let mut meeting = Meeting::begin(bind, relay_only, &mut screen).await?;
+        let mut meeting = Meeting::begin(bind, relays, &mut screen).await?;
         let result = meeting.watch(&mut screen).await;
         meeting.end();
         result
@@ -84,11 +85,11 @@ struct Meeting {
 impl Meeting {
     async fn begin(
         bind: &[IpAddr],
-        relay_only: bool,
+        relays: Option<TurnTransport>,
         screen: &mut Screen<std::io::Stdout>,
     ) -> Result<Self, Failure> {
         let place = Place::choose(bind)?;
-        let server = Embedded::start(place.server, relay_only).await?;
+        let server = Embedded::start(place.server, relays).await?;
         let mut heading = format!("two agents on this machine; {}\n", server.describe());
         if let Some(remark) = place.remark {
             heading.push_str(remark);

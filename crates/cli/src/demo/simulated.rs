@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use floe::ice::candidate::CandidateKind;
 use floe::ice::{
-    Component, Config, ConnectionState, Event as AgentEvent, GatheringFailure, PairInfo, RelayServer, Role,
-    ServerAddress, TransportPolicy,
+    Component, Config, ConnectionState, Event as AgentEvent, GatheringFailure, PairInfo, RelayServer,
+    RelayTransport, Role, ServerAddress, TransportPolicy,
 };
 use floe::stun::Time;
 use floe::turn::server;
@@ -19,6 +19,7 @@ use crate::failure::{Failure, Outcome};
 use crate::output;
 use crate::style::Style;
 
+use super::TurnTransport;
 use super::story::{End, Moment, NAMES, PairRow, What};
 use super::table::{self, Side};
 use super::verdict::{self, Ending};
@@ -31,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     /// Use relays whatever else there is.
     pub(crate) relay_only: bool,
+    /// How the TURN server is reached.
+    pub(crate) transport: TurnTransport,
     /// Show every packet.
     pub(crate) chart: bool,
 }
@@ -85,7 +88,15 @@ impl Run {
             let mut config = Config::new(net.derive_seed());
             config.role = role;
             let server = ServerAddress::Name { host: SERVER_NAME.to_owned(), port: SERVER_PORT };
-            config.gather.relays = vec![RelayServer::new(server, USER, PASSWORD)];
+            let transport = match plan.transport {
+                TurnTransport::Udp => RelayTransport::Udp,
+                TurnTransport::Tcp => RelayTransport::Tcp,
+            };
+            if transport.is_stream() {
+                // It is asked for addresses over UDP.
+                config.gather.servers = vec![server.clone()];
+            }
+            config.gather.relays = vec![RelayServer::new(server, USER, PASSWORD).with_transport(transport)];
             if plan.relay_only {
                 config.gather.transport_policy = TransportPolicy::Relay;
             }
@@ -211,9 +222,10 @@ impl Run {
             )));
         }
         match ending {
-            Ending::NotConnected => {
-                Err(Failure::Failed(format!("not connected: {}", verdict::why_not(plan.nats))))
-            }
+            Ending::NotConnected => Err(Failure::Failed(format!(
+                "not connected: {}",
+                verdict::why_not(plan.nats, plan.transport)
+            ))),
             Ending::Direct | Ending::Relayed => Ok(()),
         }
     }

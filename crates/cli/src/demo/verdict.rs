@@ -2,6 +2,7 @@
 
 use floe_netsim::{Dependence, Doubt, NatType, PathKind, Verdict};
 
+use super::TurnTransport;
 use super::story::NAMES;
 
 /// What the oracle says of the topology.
@@ -46,19 +47,22 @@ pub(crate) const fn agrees(verdict: &Verdict, ending: Ending) -> bool {
 }
 
 /// Why nothing gets out of a network, if that is so.
-pub(crate) fn why_not(nats: [NatType; 2]) -> String {
+pub(crate) fn why_not(nats: [NatType; 2], transport: TurnTransport) -> String {
     let blocked = nats.iter().zip(NAMES).find(|(nat, _)| **nat == NatType::Blocked);
     match blocked {
-        Some((_, name)) => format!(
+        Some((_, name)) if transport == TurnTransport::Udp => format!(
             "{name}'s network lets no UDP through, so no packet gets out of it; only a relay that is reached over \
-             TCP would help"
+             TCP helps (--turn-transport tcp)"
         ),
-        None => "no check got through in either direction, not even through the relay".to_owned(),
+        _ => "no check got through in either direction, not even through the relay".to_owned(),
     }
 }
 
 /// Why agents behind these two have no direct path, in one sentence.
 pub(crate) fn why_relayed(nats: [NatType; 2]) -> String {
+    if let Some((_, name)) = nats.iter().zip(NAMES).find(|(nat, _)| **nat == NatType::Blocked) {
+        return format!("{name}'s network lets no UDP through");
+    }
     let varies =
         nats.map(|nat| nat.config().is_some_and(|nat| nat.mapping != Dependence::EndpointIndependent));
     match varies {
@@ -85,14 +89,17 @@ mod tests {
     #[test]
     fn the_sentence_names_who_is_at_fault() {
         let cone = NatType::PORT_RESTRICTED_CONE;
-        assert!(why_not([NatType::None, NatType::Blocked]).starts_with("bob's network lets no UDP through"));
-        assert!(why_not([cone, cone]).starts_with("no check got through"));
+        let blocked = [NatType::None, NatType::Blocked];
+        assert!(why_not(blocked, TurnTransport::Udp).starts_with("bob's network lets no UDP through"));
+        assert!(why_not(blocked, TurnTransport::Tcp).starts_with("no check got through"));
+        assert!(why_not([cone, cone], TurnTransport::Udp).starts_with("no check got through"));
         assert!(why_relayed([NatType::SYMMETRIC, NatType::SYMMETRIC]).starts_with("both NATs"));
         assert!(
             why_relayed([NatType::SYMMETRIC, cone]).starts_with("alice's NAT takes another external port")
         );
         assert!(why_relayed([cone, NatType::SYMMETRIC]).starts_with("bob's NAT takes another external port"));
         assert!(why_relayed([cone, cone]).starts_with("no check got through"));
+        assert_eq!(why_relayed([NatType::Blocked, cone]), "alice's network lets no UDP through");
     }
 
     #[test]

@@ -49,18 +49,22 @@ fn agents_behind_cones_connect_as_the_oracle_says() {
 
 #[test]
 fn agents_on_this_machine_meet_at_relays_only_if_they_are_to() {
-    let run = floe(&["demo", "--bind", "127.0.0.1", "--relay-only"]);
-    assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{}", run.stdout);
-    for said in [
-        "TURN server at 127.0.0.1:",
-        "alice  candidate relay 127.0.0.1:",
-        "selected      relay 127.0.0.1:",
-        "throughput    ",
-        "TURN server   made 2 allocations, relayed ",
-    ] {
-        assert!(run.stdout.contains(said), "{said:?} is missing in\n{}", run.stdout);
+    for (arguments, transport) in [(&[][..], "udp"), (&["--turn-transport", "tcp"], "tcp")] {
+        let run = floe(&[&["demo", "--bind", "127.0.0.1", "--relay-only"], arguments].concat());
+        assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{}", run.stdout);
+        for said in [
+            "two agents on this machine; turn:127.0.0.1:",
+            &format!("?transport={transport} is the only way\n"),
+            "alice  candidate relay 127.0.0.1:",
+            "selected      relay 127.0.0.1:",
+            "throughput    ",
+            "TURN server   made 2 allocations, relayed ",
+        ] {
+            assert!(run.stdout.contains(said), "{said:?} is missing in\n{}", run.stdout);
+        }
+        assert!(!run.stdout.contains("host"), "nothing else is shown: {}", run.stdout);
+        assert!(run.stdout.lines().all(|line| line.chars().count() <= 80), "{}", run.stdout);
     }
-    assert!(!run.stdout.contains("host"), "nothing else is shown: {}", run.stdout);
     let foreign = floe(&["demo", "--bind", "192.0.2.254", "--relay-only"]);
     assert!(
         foreign.error(1).starts_with("the TURN server: relays cannot be at 192.0.2.254: "),
@@ -94,6 +98,17 @@ fn agents_that_could_meet_directly_meet_at_relays_if_they_are_to() {
 fn agents_that_cannot_connect_fail_with_the_reason() {
     let blocked = floe(&["demo", "--nat-b", "blocked"]);
     assert!(blocked.error(1).starts_with("not connected: bob's network lets no UDP through"));
+    assert!(blocked.stderr.contains("(--turn-transport tcp)"), "{}", blocked.stderr);
+}
+
+#[test]
+fn where_udp_is_blocked_a_relay_over_tcp_connects() {
+    for nats in [["blocked", "symmetric"], ["blocked", "blocked"]] {
+        let run = floe(&["demo", "--nat-a", nats[0], "--nat-b", nats[1], "--turn-transport", "tcp"]);
+        assert_eq!(run.status, 0, "{run:?}");
+        assert!(run.stdout.contains("the oracle says: no direct path can exist\n"), "{}", run.stdout);
+        assert!(run.stdout.contains("relayed       because "), "{}", run.stdout);
+    }
 }
 
 /// Every pair of types that has a name: agents and oracle agree, whatever comes of it, and a relay connects all but those whose
@@ -138,6 +153,8 @@ fn the_chart_shows_every_packet_and_the_seed_repeats_them() {
 #[test]
 fn wrong_arguments_are_explained() {
     assert!(floe(&["demo", "--nat-a", "cone"]).error(2).contains("not a NAT type: use none, firewall"));
+    assert!(floe(&["demo", "--turn-transport", "tcp"]).error(2).contains("needs --relay-only"));
+    assert!(floe(&["demo", "--relay-only", "--turn-transport", "pigeon"]).error(2).contains("pigeon"));
     assert!(floe(&["demo", "--chart"]).error(2).contains("required arguments"));
     assert!(
         floe(&["demo", "--nat-a", "none", "--bind", "127.0.0.1"]).error(2).contains("cannot be used with")
