@@ -1,10 +1,12 @@
-//! What is left of agents that are gone: nothing. One test in a process of its own, as it counts what the process
+//! What is left of agents and servers that are gone: nothing. One test in a process of its own, as it counts what the process
 //! holds.
 
 #[path = "loopback/support.rs"]
 mod support;
 
 use floe::Agent;
+use floe::server::{Transport, TurnServer};
+use floe::turn::server::Credentials;
 use support::{connected, deliver, exchange_credentials, local, soon, trickle};
 use tokio::runtime::Handle;
 
@@ -69,6 +71,42 @@ async fn dropped_with_calls_waiting() {
     listening.abort();
 }
 
+/// A server, and an agent that has a relay of it by each transport.
+async fn served() -> (TurnServer, Agent) {
+    let mut credentials = Credentials::new("example.org").expect("a realm");
+    credentials.add_user("alice", "secret").expect("a name");
+    let address = "127.0.0.1:0".parse().expect("an address");
+    let server = TurnServer::builder(credentials).listen(address).start().await.expect("started");
+    let mut builder = local();
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let address = server.local_addr(transport).expect("it listens");
+        builder = builder.turn_server(format!("turn:{address}?transport={transport}"), "alice", "secret");
+    }
+    let agent = builder.start().await.expect("started");
+    soon(agent.gathered()).await;
+    assert_eq!(server.stats().allocations, 2);
+    (server, agent)
+}
+
+async fn a_server_goes_before_its_client() {
+    let (server, _agent) = served().await;
+    soon(server.shutdown()).await;
+}
+
+async fn a_server_is_dropped_with_allocations() {
+    let (server, agent) = served().await;
+    drop(server);
+    drop(agent);
+}
+
+async fn a_server_goes_after_its_client() {
+    let (server, agent) = served().await;
+    agent.close();
+    while server.stats().allocations > 0 || server.stats().connections > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
 async fn closed_and_kept() -> Agent {
     let agent = local().start().await.expect("started");
     agent.close();
@@ -76,7 +114,7 @@ async fn closed_and_kept() -> Agent {
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_agents_that_are_gone() {
+async fn nothing_is_left_of_agents_and_servers_that_are_gone() {
     // What is opened once stays: the first agent does that.
     dropped_while_connected().await;
     tasks_come_down_to(0).await;
@@ -89,6 +127,9 @@ async fn nothing_is_left_of_agents_that_are_gone() {
         dropped_while_connected().await;
         connections_outlive_their_agents().await;
         dropped_with_calls_waiting().await;
+        a_server_goes_before_its_client().await;
+        a_server_is_dropped_with_allocations().await;
+        soon(a_server_goes_after_its_client()).await;
         kept.push(closed_and_kept().await);
     }
     tasks_come_down_to(0).await;

@@ -4,20 +4,29 @@ use std::net::Ipv4Addr;
 
 use floe::ice::candidate::CandidateKind;
 use floe::server::{Transport, TurnServer};
-use floe::{Agent, Role};
+use floe::{Agent, Builder, RelayServer, Role};
 
-use crate::scene::{PASSWORD, USER, at, settings, soon, start};
+use crate::scene::{PASSWORD, USER, at, settings, soon, start, until};
 
-async fn agent(server: &TurnServer, role: Role) -> Agent {
-    let uri = format!("turn:{}", at(server, Transport::Udp));
-    let builder = Agent::builder().role(role).bind(Ipv4Addr::LOCALHOST);
-    builder.turn_server(uri, USER, PASSWORD).relay_only().start().await.expect("started")
+fn builder(server: &TurnServer, transport: Transport) -> Builder {
+    let address = at(server, transport);
+    let builder = Agent::builder().bind(Ipv4Addr::LOCALHOST).relay_only();
+    let add =
+        |builder: Builder, relay: RelayServer| builder.configure(|config| config.gather.relays.push(relay));
+    let relay = |uri: String| RelayServer::from_uri(&uri, USER, PASSWORD).expect("a URI");
+    match transport {
+        #[cfg(feature = "tls")]
+        Transport::Tls => {
+            let relay = relay(format!("turns:{address}")).with_tls_name(crate::tls::NAME);
+            add(builder.tls_roots(crate::tls::root()), relay)
+        }
+        plain => add(builder, relay(format!("turn:{address}?transport={plain}"))),
+    }
 }
 
-#[tokio::test]
-async fn agents_that_use_relays_only_exchange_data() {
-    let server = start(settings()).await;
-    let agents = [agent(&server, Role::Controlling).await, agent(&server, Role::Controlled).await];
+async fn meet(server: &TurnServer, transport: Transport) {
+    let start = async |role| builder(server, transport).role(role).start().await.expect("started");
+    let agents = [start(Role::Controlling).await, start(Role::Controlled).await];
     for (from, to) in [(&agents[0], &agents[1]), (&agents[1], &agents[0])] {
         to.set_remote_credentials(from.local_credentials()).expect("new");
         soon(from.gathered()).await;
@@ -39,5 +48,15 @@ async fn agents_that_use_relays_only_exchange_data() {
         }
     }
     agents.iter().for_each(Agent::close);
-    crate::scene::until(&server, |stats| stats.allocations == 0).await;
+    until(server, |stats| stats.allocations == 0 && stats.connections == 0).await;
+}
+
+#[tokio::test]
+async fn agents_that_use_relays_only_exchange_data_over_every_transport() {
+    let server = start(settings()).await;
+    for transport in [Transport::Udp, Transport::Tcp] {
+        meet(&server, transport).await;
+    }
+    #[cfg(feature = "tls")]
+    meet(&server, Transport::Tls).await;
 }

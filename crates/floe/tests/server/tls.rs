@@ -17,7 +17,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use crate::client::TurnClient;
 use crate::scene::{at, credentials, loopback, settings, soon, start, until};
 
-const NAME: &str = "turn.example.org";
+pub(crate) const NAME: &str = "turn.example.org";
 
 /// A file of a test.
 pub(crate) struct File(PathBuf);
@@ -57,6 +57,11 @@ static IDENTITY: LazyLock<CertifiedKey<KeyPair>> = LazyLock::new(made);
 pub(crate) static CHAIN: LazyLock<File> = LazyLock::new(|| File::new("chain.pem", &IDENTITY.cert.pem()));
 pub(crate) static KEY: LazyLock<File> =
     LazyLock::new(|| File::new("key.pem", &IDENTITY.signing_key.serialize_pem()));
+
+/// What vouches for the certificate: itself.
+pub(crate) fn root() -> String {
+    IDENTITY.cert.pem()
+}
 
 /// Connects to a server that has to show this certificate.
 async fn connect_trusting(
