@@ -1,7 +1,7 @@
 //! A running coturn.
 
-use std::net::{SocketAddr, TcpStream, UdpSocket};
-use std::path::PathBuf;
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -11,6 +11,9 @@ use floe_stun::{Class, MessageBuilder, Method, TransactionId};
 
 pub(crate) const USER: &str = "a-user";
 pub(crate) const PASSWORD: &str = "a-secret";
+
+/// The name in its certificate.
+pub(crate) const TLS_NAME: &str = "turn.example.org";
 
 /// How often another port is tried where the first one is taken.
 const ATTEMPTS: usize = 5;
@@ -26,6 +29,10 @@ pub(crate) struct Coturn {
     process: Child,
     files: PathBuf,
     pub(crate) address: SocketAddr,
+    /// The same over TLS.
+    pub(crate) tls: SocketAddr,
+    /// The certificate of the authority that vouches for it.
+    pub(crate) roots: String,
     /// One at a time, so that none takes the port that another one is about to bind.
     _turn: MutexGuard<'static, ()>,
 }
@@ -44,10 +51,12 @@ impl Coturn {
         let address = free.local_addr().ok()?;
         let files = std::env::temp_dir().join(format!("floe-coturn-{}", address.port()));
         std::fs::create_dir_all(&files).ok()?;
-        drop(free);
+        let free_for_tls = TcpListener::bind("127.0.0.1:0").ok()?;
+        let tls = free_for_tls.local_addr().ok()?;
+        let roots = certify(&files)?;
+        drop((free, free_for_tls));
         let mut command = Command::new("turnserver");
-        let switches =
-            ["-n", "-a", "--allow-loopback-peers", "--no-tls", "--no-dtls", "--no-cli", "--mobility"];
+        let switches = ["-n", "-a", "--allow-loopback-peers", "--no-dtls", "--no-cli", "--mobility"];
         command.args(switches).args([
             "--log-file",
             "stdout",
@@ -57,12 +66,16 @@ impl Coturn {
             "floe",
         ]);
         command.args(["-L", "127.0.0.1", "-E", "127.0.0.1", "-p", &address.port().to_string()]);
+        command.arg("--tls-listening-port").arg(tls.port().to_string());
+        command.arg("--cert").arg(files.join("certificate")).arg("--pkey").arg(files.join("key"));
         command.arg("-u").arg(format!("{USER}:{PASSWORD}"));
         command.arg("-b").arg(files.join("db")).arg("--pidfile").arg(files.join("pid"));
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
-        let mut server = Self { process, files, address, _turn };
+        let mut server = Self { process, files, address, tls, roots, _turn };
         let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect(address).is_err() || !answers_over_udp(address) {
+        while [address, tls].into_iter().any(|at| TcpStream::connect(at).is_err())
+            || !answers_over_udp(address)
+        {
             // The port was taken in the meantime, perhaps for UDP alone: then it listens on TCP only.
             let ended = server.process.try_wait().ok()?.is_some();
             if ended || Instant::now() > deadline {
@@ -72,6 +85,16 @@ impl Coturn {
         }
         Some(server)
     }
+}
+
+/// A key and a certificate for the server among its files, and whom to trust for it.
+fn certify(files: &Path) -> Option<String> {
+    let key = rcgen::KeyPair::generate().ok()?;
+    let params = rcgen::CertificateParams::new([TLS_NAME.to_owned()]).ok()?;
+    let certificate = params.self_signed(&key).ok()?.pem();
+    std::fs::write(files.join("key"), key.serialize_pem()).ok()?;
+    std::fs::write(files.join("certificate"), &certificate).ok()?;
+    Some(certificate)
 }
 
 /// Whether a Binding request is answered soon.
