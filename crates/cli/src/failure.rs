@@ -20,9 +20,10 @@ impl Failure {
     /// Why an agent could not be started: what the arguments said, or what the machine does not give.
     pub(crate) fn of_start(error: &StartError) -> Self {
         match error {
-            StartError::Server(..) | StartError::BindAddress(_) | StartError::Config(_) => {
-                Self::Usage(error.to_string())
-            }
+            StartError::Server(..)
+            | StartError::BindAddress(_)
+            | StartError::Config(_)
+            | StartError::TlsRoots => Self::Usage(error.to_string()),
             _ => Self::Failed(error.to_string()),
         }
     }

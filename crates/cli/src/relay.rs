@@ -1,5 +1,8 @@
 //! TURN servers, as the arguments name them.
 
+#[cfg(feature = "tls")]
+use std::path::PathBuf;
+
 use floe::Builder;
 
 use crate::failure::Failure;
@@ -9,7 +12,8 @@ use crate::failure::Failure;
 pub(crate) struct RelayArgs {
     /// Use this TURN server for relayed candidates:
     /// turn:HOST[:PORT] over UDP, with ?transport=tcp
-    /// over TCP; can be repeated
+    /// over TCP, turns:HOST[:PORT] over TLS; can be
+    /// repeated
     #[arg(long, value_name = "URI", verbatim_doc_comment)]
     pub(crate) turn: Vec<String>,
 
@@ -22,6 +26,13 @@ pub(crate) struct RelayArgs {
     /// variable FLOE_TURN_PASSWORD is read as well
     #[arg(long, value_name = "P", requires = "turn", verbatim_doc_comment)]
     password: Option<String>,
+
+    /// Trust the certificates in this file (PEM) to vouch
+    /// for servers over TLS, and not those that the
+    /// system trusts
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "FILE", requires = "turn", verbatim_doc_comment)]
+    tls_ca: Option<PathBuf>,
 
     /// Use relayed candidates only: the peer learns no
     /// address of this machine
@@ -46,6 +57,20 @@ impl RelayArgs {
         for server in &self.turn {
             builder = builder.turn_server(server, username, &password);
         }
+        builder = self.trust(builder)?;
         Ok(if self.relay_only { builder.relay_only() } else { builder })
+    }
+
+    #[cfg(feature = "tls")]
+    fn trust(&self, builder: Builder) -> Result<Builder, Failure> {
+        let Some(path) = &self.tls_ca else { return Ok(builder) };
+        let cannot = |error| Failure::Usage(format!("cannot read {}: {error}", path.display()));
+        Ok(builder.tls_roots(std::fs::read(path).map_err(cannot)?))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as with TLS")]
+    fn trust(&self, builder: Builder) -> Result<Builder, Failure> {
+        Ok(builder)
     }
 }

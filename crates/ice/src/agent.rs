@@ -202,7 +202,7 @@ impl Agent {
         now: Time,
     ) {
         let now = self.tick(now);
-        self.relays.connected(request, answer.map(|(socket, _)| socket), now, &mut self.fx);
+        self.relays.connected(request, answer, now, &mut self.fx);
         if !self.closed {
             self.settle(now);
         }

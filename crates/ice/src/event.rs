@@ -227,7 +227,7 @@ pub enum Event {
         /// The number of the server: first come those of [`GatherConfig::servers`](crate::GatherConfig::servers), then those of
         /// [`GatherConfig::relays`](crate::GatherConfig::relays).
         server: u16,
-        /// Our address, which the server was asked from.
+        /// Our address, which the server was asked from: that of a socket, or of a connection to a TURN server.
         address: SocketAddr,
         /// What the server sees: the same address where no NAT is in between.
         mapped: SocketAddr,

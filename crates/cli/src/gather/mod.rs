@@ -55,6 +55,7 @@ Examples:
   floe gather
   floe gather --stun stun:stun.example.org --stun 203.0.113.1:3478
   floe gather --turn turn:turn.example.org --username alice --password secret
+  floe gather --turn turns:turn.example.org --username alice --password secret
   floe gather --bind 192.0.2.7 --stun stun.example.org --json";
 
 /// What is left after the servers' time for the look-up of their names.

@@ -6,6 +6,8 @@ mod demo;
 mod gather;
 mod program;
 #[cfg(unix)]
+mod relays;
+#[cfg(unix)]
 mod serve;
 mod turn_check;
 mod usage;

@@ -29,6 +29,28 @@
 //! helps when one is down; all are asked at the same time. What went wrong with a server is an
 //! [event](crate::Event::GatheringProblem) and stops nothing.
 //!
+//! Where there is no path between the peers, and where a firewall lets no UDP through, a
+//! [TURN server](crate::Builder::turn_server) relays; one side's is enough. Name it by each way to reach it: over UDP, which is best
+//! for what is sent in datagrams; over TCP, for networks without UDP; and over TLS on port 443, for those that let little else out.
+//!
+//! ```
+//! use floe::{Agent, IceServer};
+//!
+//! let servers = IceServer::new([
+//!     "stun:turn.example.org",
+//!     "turn:turn.example.org",
+//!     "turn:turn.example.org?transport=tcp",
+//!     "turns:turn.example.org:443",
+//! ]);
+//! let builder = Agent::builder().ice_servers([servers.with_account("alice", "secret")]);
+//! # drop(builder);
+//! ```
+//!
+//! A relay over TCP or TLS stands for UDP: what is more than the connection takes is lost and counted, and nobody waits for it. If
+//! the connection ends, [`Event::RelayLost`](crate::Event::RelayLost) says why; the agent connects anew, and a restart brings the
+//! path back. Over TLS the operating system says whom to trust, or
+//! [`Builder::tls_roots`](crate::Builder::tls_roots).
+//!
 //! # Restarts: another network, another path
 //!
 //! When the machine has moved to another network, or the agent has failed, call

@@ -27,8 +27,8 @@
 //! | symmetric | see the other way round | relay |
 //!
 //! "Shows its address" is a peer-reflexive candidate (RFC 8445 §7.3.1.3,
-//! [`Event::RemoteCandidateDiscovered`](crate::Event::RemoteCandidateDiscovered)). Relays (TURN) are not supported
-//! yet.
+//! [`Event::RemoteCandidateDiscovered`](crate::Event::RemoteCandidateDiscovered)). A relay is on a
+//! [TURN server](crate::Builder::turn_server).
 //!
 //! Two peers behind the same NAT use their addresses inside; behind the same carrier-grade NAT, a path exists if that
 //! NAT *hairpins* (RFC 4787 §6). A firewall that lets no UDP out leaves nothing.

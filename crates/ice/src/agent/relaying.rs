@@ -110,7 +110,7 @@ impl Agent {
         let (origin, server) = (relay.wanted, relay.server.ip());
         let transport = self.gatherer.relay_server(origin.server).map(|s| s.transport).unwrap_or_default();
         let gathering = self.gatherer.state() == crate::event::GatheringState::Gathering;
-        self.gatherer.allocated(&origin, granted.mapped, &mut self.fx);
+        self.gatherer.allocated(&origin, relay.local, granted.mapped, &mut self.fx);
         // RFC 8838 §13: nothing comes after the end of candidates but in another session.
         if !gathering {
             return;

@@ -56,13 +56,19 @@ impl Gatherer {
 
     /// There is an allocation. The server told at the same time what it sees us as, which makes a server-reflexive candidate, unless it
     /// sees a connection: to that nobody else can send.
-    pub(crate) fn allocated(&mut self, allocation: &Allocation, mapped: SocketAddr, fx: &mut Effects) {
+    pub(crate) fn allocated(
+        &mut self,
+        allocation: &Allocation,
+        local: SocketAddr,
+        mapped: SocketAddr,
+        fx: &mut Effects,
+    ) {
         let (reveal_related, relay_only) = (self.reveals_related(), self.is_relay_only());
         let is_stream = self.relay_server(allocation.server).is_some_and(|s| s.transport.is_stream());
         let Some(work) = &mut self.work else { return };
         let Some(at) = work.queries.allocating(&work.bases, allocation) else { return };
         let Allocation { socket, base, server, to, .. } = *allocation;
-        fx.event(Event::ServerAnswered { server, address: base, mapped });
+        fx.event(Event::ServerAnswered { server, address: local, mapped });
         if !relay_only && !is_stream && mapped.is_ipv4() == base.is_ipv4() {
             let server = Some(to.ip());
             let source_rank = usize::from(allocation.server);

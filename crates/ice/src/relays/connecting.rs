@@ -9,6 +9,7 @@ use core::time::Duration;
 
 use floe_stun::Time;
 
+use crate::candidate::canonical;
 use crate::effects::Effects;
 use crate::event::RelayLoss;
 use crate::ids::{RequestId, SocketId};
@@ -140,16 +141,16 @@ impl Relays {
     pub(crate) fn connected(
         &mut self,
         request: RequestId,
-        answer: Result<SocketId, DriverError>,
+        answer: Result<(SocketId, SocketAddr), DriverError>,
         now: Time,
         fx: &mut Effects,
     ) {
         let asked =
             self.list.iter_mut().find(|r| r.line.as_ref().is_some_and(|l| l.connecting.awaits(request)));
         match (asked, answer) {
-            (Some(relay), Ok(socket)) => self.late.extend(relay.connected(request, socket, now, fx)),
+            (Some(relay), Ok(connection)) => self.late.extend(relay.connected(request, connection, now, fx)),
             (Some(relay), Err(failure)) => relay.attempt_failed(request, failure, now, &mut self.news),
-            (None, answer) => self.came_late(request, answer.ok(), fx),
+            (None, answer) => self.came_late(request, answer.ok().map(|(socket, _)| socket), fx),
         }
         self.take_events(now, fx);
     }
@@ -193,7 +194,7 @@ impl Relay {
     fn connected(
         &mut self,
         request: RequestId,
-        socket: SocketId,
+        (socket, local): (SocketId, SocketAddr),
         now: Time,
         fx: &mut Effects,
     ) -> Vec<RequestId> {
@@ -201,7 +202,7 @@ impl Relay {
         let Some(server) = line.connecting.take(request) else { return Vec::new() };
         let others = line.connecting.requests().collect();
         line.connecting = Connecting::default();
-        self.own = Some(socket);
+        (self.own, self.local) = (Some(socket), canonical(local));
         self.reached(server, now, fx);
         others
     }

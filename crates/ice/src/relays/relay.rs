@@ -67,6 +67,8 @@ pub(crate) struct Relay {
     pub(super) line: Option<Box<Line>>,
     /// The connection to the server; of one over UDP its socket, where that is not that of the base (`port.rs`).
     pub(super) own: Option<SocketId>,
+    /// Our address, which the server was asked from: that of the base, or of the connection.
+    pub(crate) local: SocketAddr,
     /// Why there is no connection any more.
     pub(super) cut: Option<DriverError>,
     /// The server wants another port of ours: the client stays.
@@ -102,6 +104,7 @@ impl Relay {
             alternate: None,
             line: line.map(Box::new),
             own: None,
+            local: wanted.base,
             cut: None,
             moves: false,
             was_allocated: false,

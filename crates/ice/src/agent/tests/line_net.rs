@@ -8,6 +8,8 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use floe_stun::attributes::{AlternateDomain, AlternateServer, ErrorCode};
+use floe_stun::{Class, IntegrityAlgorithm, Key, Message, MessageBuilder};
 use floe_turn::server::{
     Command as ServerCommand, Config as ServerConfig, Credentials as Accounts, Link, RelayAddress, Server,
     SocketId as ServerSocket,
@@ -55,6 +57,8 @@ pub(crate) struct LineNet {
     pub(crate) streams: BTreeMap<SocketId, (SocketAddr, SocketAddr)>,
     pub(crate) asked: Vec<Asked>,
     pub(crate) events: Vec<(u64, Event)>,
+    /// What redirections say is the name of the other server.
+    pub(crate) domain: Option<&'static str>,
     /// The addresses of all host names.
     pub(crate) names: Vec<SocketAddr>,
     answers: BTreeMap<(Time, u64), (RequestId, SocketAddr, bool)>,
@@ -90,6 +94,23 @@ fn agent(seed: u8, transport: RelayTransport, set: impl Fn(&mut Config)) -> Agen
     agent
 }
 
+/// The packet; a redirection with this name in it (RFC 8489 §14.16).
+fn renamed(packet: &[u8], domain: Option<&str>) -> Vec<u8> {
+    let message = Message::parse(packet).expect("a server sends messages here");
+    let alternate = message.get::<AlternateServer>().expect("well-formed");
+    let (Some(domain), Some(alternate)) = (domain, alternate) else { return packet.to_vec() };
+    let mut out = alloc::vec![0; 512];
+    let key = Key::long_term_sha256("alice", "example.org", "secret");
+    let len = MessageBuilder::new(&mut out, Class::Error, message.method(), message.transaction_id())
+        .attribute(&ErrorCode::new(300, ""))
+        .attribute(&alternate)
+        .attribute(&AlternateDomain::new(domain))
+        .integrity(&key, IntegrityAlgorithm::Sha256)
+        .finish();
+    out.truncate(len.expect("it fits"));
+    out
+}
+
 impl LineNet {
     /// An agent that knows the server at `FIRST`.
     pub(crate) fn new(
@@ -105,6 +126,7 @@ impl LineNet {
             streams: BTreeMap::new(),
             asked: Vec::new(),
             events: Vec::new(),
+            domain: None,
             names: Vec::new(),
             answers: BTreeMap::new(),
             next: 1,
@@ -176,7 +198,7 @@ impl LineNet {
         let mut out = [0; 2048];
         let mut back = Vec::new();
         while let Some(t) = server.poll_transmit(&mut out) {
-            back.push((t.link, out[..t.len].to_vec()));
+            back.push((t.link, renamed(&out[..t.len], self.domain)));
         }
         for (link, bytes) in back {
             // What the server calls a connection is what the driver calls it.

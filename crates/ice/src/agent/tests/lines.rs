@@ -45,6 +45,11 @@ fn a_relay_over_tcp_has_a_connection_of_its_own() {
     let [candidate] = &relayed(&net)[..] else { panic!("one relayed candidate") };
     let (_, client) = net.streams.values().next().expect("a connection");
     assert_eq!(candidate.related_address(), Some(*client), "RFC 8445 §5.1.1.2: what the server sees of us");
+    let answered = |(_, event): &(u64, Event)| match event {
+        Event::ServerAnswered { address, mapped, .. } => Some((*address, *mapped)),
+        _ => None,
+    };
+    assert_eq!(net.events.iter().find_map(answered), Some((*client, *client)), "no NAT, and not the base");
     // RFC 8445 §5.1.1.2: to the address of a connection nobody else can send.
     let reflexive = |c: &crate::Candidate| c.kind() == CandidateKind::ServerReflexive;
     assert!(!net.agent.local_candidates().any(|(_, _, c)| reflexive(c)));
@@ -235,6 +240,20 @@ fn a_redirection_is_followed_with_the_same_transport_credentials_and_name() {
         assert_eq!(net.asked[0].tls_name, net.asked[1].tls_name);
         assert_eq!((net.allocations(SECOND), net.streams.len(), net.problems()), (1, 1, Vec::new()));
         assert_eq!(relayed(&net)[0].address().ip(), at(SECOND).ip());
+    }
+}
+
+#[test]
+fn a_redirection_may_have_the_name_of_the_other_server() {
+    for (transport, name) in [(Tls, Some("other.example.org")), (Tcp, None)] {
+        let mut net = LineNet::new(transport, [sending_to(FIRST, SECOND), turn(SECOND, |_| {})], plain);
+        net.domain = Some("other.example.org");
+        net.run(1_000);
+        assert_eq!((net.asked.len(), net.asked[1].tls_name.as_deref()), (2, name), "RFC 8489 §10");
+        // What is lost is asked for where it was.
+        net.cut(DriverError::ConnectionClosed);
+        net.run(5_000);
+        assert_eq!((net.asked[2].server, net.asked[2].tls_name.as_deref()), (at(SECOND), name));
     }
 }
 
