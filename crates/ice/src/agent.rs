@@ -462,13 +462,18 @@ impl Agent {
     /// The tail of every input: gathering's and the sessions' share, what follows for the whole, and when to wake up next.
     fn settle(&mut self, now: Time) {
         self.now = now;
-        self.settle_relays(now);
+        if !self.relays.is_idle() {
+            self.settle_relays(now);
+        }
         self.settle_sessions(now);
-        self.use_relays(now);
-        // Some things a relay tells at once: that an allocation from before a restart is still there.
-        while self.take_news(now) {
-            self.settle_sessions(now);
+        // Few agents have relays, and those that have none do not pay for them.
+        if !self.relays.is_idle() || self.gatherer.is_working() {
             self.use_relays(now);
+            // Some things a relay tells at once: that an allocation from before a restart is still there.
+            while self.take_news(now) {
+                self.settle_sessions(now);
+                self.use_relays(now);
+            }
         }
         let due = self.session.next_timeout(&self.gatherer, now);
         let relays = self.relays.next_timeout();
@@ -481,7 +486,9 @@ impl Agent {
         self.retirees.settle(now, &mut self.fx);
         self.session.settle(&mut self.gatherer, now, &mut self.fx);
         self.announce_paths();
-        self.retirees.hand_over(&mut self.session, now, &mut self.fx);
+        if !self.retirees.is_empty() {
+            self.retirees.hand_over(&mut self.session, now, &mut self.fx);
+        }
         self.release_sockets(now);
         self.session.announce(&mut self.gatherer, &self.retirees, now, &mut self.fx);
     }

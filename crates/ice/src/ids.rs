@@ -47,6 +47,11 @@ impl ComponentId {
         if id >= 1 && id <= 256 { Some(Self(id)) } else { None }
     }
 
+    /// The component at a place of a stream, from 0: no stream has more than 256.
+    pub(crate) const fn at(place: u16) -> Self {
+        Self(place + 1)
+    }
+
     /// The number, 1..=256.
     #[must_use]
     pub const fn get(self) -> u16 {

@@ -130,6 +130,11 @@ impl Checklists {
         self.lists.iter().flat_map(|l| l.order.iter()).filter_map(|&id| Some((id, self.pairs.get(id)?)))
     }
 
+    /// Whether a stream has a valid pair.
+    pub(crate) fn has_valid(&self, stream: StreamId) -> bool {
+        self.list(stream).is_some_and(|list| list.valid > 0)
+    }
+
     /// The valid pairs of a stream (§7.2.5.3.2), in the order of its checklist. Looks no further than the last of them.
     pub(crate) fn valid(&self, stream: StreamId) -> impl Iterator<Item = (PairId, &Pair)> {
         let count = self.list(stream).map_or(0, |l| l.valid);

@@ -154,6 +154,11 @@ impl Gatherer {
         self.state
     }
 
+    /// Whether anything is under way.
+    pub(crate) fn is_working(&self) -> bool {
+        self.work.is_some()
+    }
+
     /// Whether there is anybody to ask.
     fn has_servers(&self) -> bool {
         let config = self.config();

@@ -108,6 +108,11 @@ impl Relays {
         self.list.is_empty()
     }
 
+    /// Nothing is there, and nothing is to come.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.list.is_empty() && self.news.is_empty() && self.late.is_empty()
+    }
+
     /// Asks for an allocation. One that there is already, as after a restart, is told of again. A server that is reached over
     /// connections is tried at these addresses.
     pub(crate) fn allocate(

@@ -43,6 +43,10 @@ impl Session {
     pub(super) fn effective_components(&self, at: usize, now: Time) -> usize {
         let Some(state) = self.streams.get(at) else { return 0 };
         let (stream, all) = (stream_id(at), state.components.len());
+        // Nearly every stream has one, which counts in any case.
+        if all == 1 {
+            return all;
+        }
         let effective = |highest: u16| if highest == 0 { all } else { all.min(usize::from(highest)) };
         let own = if self.local_ended() { effective(self.locals.highest_component(stream)) } else { all };
         let peer_ended = state.remote_ended || is_patience_over(state, now);
@@ -125,18 +129,20 @@ impl Session {
         // The peer's answer to a restart is as much awaited as its checks (RFC 8863 §4). As long as the old path lives, what
         // became of the new session is no failure of the connection.
         let unanswered = self.is_unanswered(now);
-        let failed = |at: usize| unanswered || state(at) == Some(ChecklistState::Failed);
-        let lives = |&at: &usize| !failed(at) || self.is_carried(at, retired, now);
-        let mut live = (0..self.streams.len()).filter(lives).peekable();
+        let (mut failed, mut completed, mut connected) = (true, true, true);
+        for at in 0..self.streams.len() {
+            let state = state(at);
+            if (unanswered || state == Some(ChecklistState::Failed)) && !self.is_carried(at, retired, now) {
+                continue;
+            }
+            failed = false;
+            completed &= state == Some(ChecklistState::Completed);
+            connected &= self.has_paths(at, retired, now);
+        }
         // §6.1.3: Failed if all are. With some of them the session goes on without those streams (§8.1.2), which the
         // application has been told of.
-        if live.peek().is_none() {
+        if failed {
             return Failed;
-        }
-        let (mut completed, mut connected) = (true, true);
-        for at in live {
-            completed &= state(at) == Some(ChecklistState::Completed);
-            connected &= self.has_paths(at, retired, now);
         }
         let was_connected = matches!(self.state, Connected | Completed | Disconnected);
         if connected && self.is_stale(retired, now) {

@@ -69,6 +69,12 @@ impl Session {
 
     fn update_path(&mut self, component: Component, now: Time, fx: &mut Effects) {
         let wanted = self.wanted_pair(component);
+        let Some(state) = self.component(component) else { return };
+        // A selected pair is sent on whatever else is: with it in use, or with none to use, nothing can change.
+        let is_steady = wanted == state.selected && wanted == state.path;
+        if is_steady && wanted == state.consent.as_ref().map(|c| c.pair) {
+            return;
+        }
         self.follow_consent(component, wanted, now, fx);
         let path = wanted.filter(|&pair| self.may_send_on(component, pair, now));
         let Some(state) = self.component(component) else { return };
@@ -147,7 +153,7 @@ impl Session {
     /// Consent is kept on the pair that data may go on, and so is the NAT's mapping, also while other components are not
     /// that far.
     fn follow_consent(&mut self, component: Component, wanted: Option<PairId>, now: Time, fx: &mut Effects) {
-        let followed = self.component(component).and_then(|c| c.consent).map(|c| c.pair);
+        let followed = self.component(component).and_then(|c| Some(c.consent.as_ref()?.pair));
         if followed == wanted {
             return;
         }
@@ -186,21 +192,23 @@ impl Session {
 
     /// Consent that is over.
     pub(super) fn expire_consent(&mut self, now: Time, fx: &mut Effects) {
+        if !self.config.consent {
+            return;
+        }
         for at in 0..self.streams.len() {
             for component in self.components_of(at) {
-                let consent = self.component(component).and_then(|c| c.consent);
-                if let Some(consent) = consent.filter(|c| self.config.consent && c.is_expired(now)) {
-                    self.consent_lost(consent.pair, ConsentLoss::Expired, now, fx);
+                let consent = self.component(component).and_then(|c| c.consent.as_ref());
+                if let Some(pair) = consent.filter(|c| c.is_expired(now)).map(|c| c.pair) {
+                    self.consent_lost(pair, ConsentLoss::Expired, now, fx);
                 }
             }
         }
     }
 
     fn check_consent(&mut self, component: Component, now: Time, fx: &mut Effects) {
-        let Some(consent) = self.component(component).and_then(|c| c.consent) else { return };
-        if !consent.is_check_due(now) || !fx.has_room() {
-            return;
-        }
+        let due = |c: &&Consent| c.is_check_due(now);
+        let consent = self.component(component).and_then(|c| c.consent.as_ref()).filter(due);
+        let Some(consent) = consent.filter(|_| fx.has_room()).copied() else { return };
         let (id, role) = (fx.random.transaction_id(), self.role.attribute());
         let Some(packet) = self.check_packet(consent.pair, id, false, role) else { return };
         self.transactions.consent(id, Request { pair: consent.pair, role, rto: EXPIRY, now }, EXPIRY);

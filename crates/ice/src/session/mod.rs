@@ -195,11 +195,17 @@ impl Session {
     ///
     /// What follows from it for the whole, with the sessions that are retired, the agent announces afterwards.
     pub(crate) fn settle(&mut self, gatherer: &mut Gatherer, now: Time, fx: &mut Effects) {
-        self.expire(now, fx);
-        self.nominate(now);
+        // Before there is a pair, nothing is checked, nominated or sent on: most inputs of a connection that is being set up.
+        let has_begun = self.checklists.is_started();
+        if has_begun {
+            self.expire(now, fx);
+            self.nominate(now);
+        }
         self.schedule(gatherer, now, fx);
         self.conclude(now, fx);
-        self.maintain_paths(now, fx);
+        if has_begun {
+            self.maintain_paths(now, fx);
+        }
     }
 
     /// When something is due next. Always later than `now`, after [`Session::settle`] at `now`.

@@ -55,11 +55,9 @@ impl Session {
 
     /// The components of a stream, without allocating.
     pub(crate) fn components_of(&self, stream: usize) -> impl Iterator<Item = Component> + use<> {
-        let count = self.streams.get(stream).map_or(0, |s| s.components.len());
-        let stream = crate::StreamId(u16::try_from(stream).unwrap_or(u16::MAX));
-        (1..=u16::try_from(count).unwrap_or(u16::MAX))
-            .filter_map(crate::ComponentId::new)
-            .map(move |id| Component::new(stream, id))
+        let count = self.streams.get(stream).map_or(0, |s| s.components.len() as u16);
+        let stream = crate::StreamId(stream as u16);
+        (0..count).map(move |at| Component::new(stream, crate::ComponentId::at(at)))
     }
 
     /// The pair of a component to be nominated and when, as things stand now.
@@ -81,6 +79,9 @@ impl Session {
 
     /// The best pair on the valid list of a component.
     pub(super) fn best_valid(&self, component: Component) -> Option<PairId> {
+        if !self.checklists.has_valid(component.stream) {
+            return None;
+        }
         let candidates = self.checklists.valid(component.stream).filter(|(_, p)| p.component == component);
         let ranked = candidates.filter_map(|(id, p)| Some((p.valid?.priority, id)));
         // The first of equals: the order of the checklist decides.
