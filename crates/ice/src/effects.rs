@@ -44,10 +44,18 @@ impl Effects {
         self.packets.len() < self.max_packets
     }
 
+    fn push(&mut self, packet: Outgoing) {
+        // By two, an answer and a check, which is all that most agents ever have.
+        if self.packets.len() == self.packets.capacity() {
+            self.packets.reserve_exact(self.packets.len().max(2));
+        }
+        self.packets.push_back(packet);
+    }
+
     /// A request, retransmission or indication; dropped if the queue is full, as the network might have dropped it.
     pub(crate) fn send(&mut self, packet: Outgoing) {
         if self.has_room() {
-            self.packets.push_back(packet);
+            self.push(packet);
         }
     }
 
@@ -55,7 +63,7 @@ impl Effects {
     pub(crate) fn respond(&mut self, packet: Outgoing) {
         if self.has_room() {
             self.counters.responses_sent = self.counters.responses_sent.saturating_add(1);
-            self.packets.push_back(packet);
+            self.push(packet);
         } else {
             self.counters.responses_dropped = self.counters.responses_dropped.saturating_add(1);
         }

@@ -1,7 +1,5 @@
-//! Keys and user names of a session, computed once for each credential (RFC 8445 §7.2.2, §10).
+//! Keys of a session, computed once for each credential (RFC 8445 §7.2.2, §10).
 
-use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use floe_stun::{IntegrityError, Key, Message, Sha1Key, Verified};
@@ -12,8 +10,6 @@ use crate::ids::StreamId;
 /// What checks to the peer of one stream are signed with.
 #[derive(Clone)]
 pub(crate) struct PeerKey {
-    /// `remote:local` (§7.2.2).
-    pub(crate) username: Box<str>,
     pub(crate) key: Sha1Key,
     pub(crate) credentials: Credentials,
 }
@@ -75,10 +71,6 @@ impl Keyring {
         }
     }
 
-    pub(crate) fn local_ufrag(&self) -> &str {
-        self.credentials.ufrag()
-    }
-
     pub(crate) fn peer(&self, stream: StreamId) -> Option<&PeerKey> {
         self.peers.get(usize::from(stream.0))?.as_ref()
     }
@@ -89,15 +81,9 @@ impl Keyring {
     }
 
     pub(crate) fn set_peer(&mut self, stream: StreamId, credentials: &Credentials) {
-        let (theirs, ours) = (credentials.ufrag(), self.local_ufrag());
-        let mut username = String::with_capacity(theirs.len() + 1 + ours.len());
-        for part in [theirs, ":", ours] {
-            username.push_str(part);
-        }
-        let username = username.into_boxed_str();
         let key = Sha1Key::short_term(credentials.pwd());
         if let Some(slot) = self.peers.get_mut(usize::from(stream.0)) {
-            *slot = Some(PeerKey { username, key, credentials: credentials.clone() });
+            *slot = Some(PeerKey { key, credentials: credentials.clone() });
         }
     }
 }

@@ -170,6 +170,7 @@ mod role;
 mod session;
 mod sorted;
 mod stats;
+mod tight;
 mod transaction;
 
 pub use agent::Agent;

@@ -9,6 +9,7 @@ use crate::candidate::{
 };
 use crate::config::RelayTransport;
 use crate::ids::{Component, LocalId, SocketId, StreamId};
+use crate::tight;
 
 /// A base: a socket and the address packets leave it from.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -206,7 +207,8 @@ impl Locals {
         let is_free = |r: &u8| !self.bases.iter().any(|b| b.component == component && b.rank == *r);
         let rank = (rank..=u8::MAX).find(is_free)?;
         let (dead, withdrawn, representative) = (false, false, None);
-        self.bases.push(Base { component, socket, address, dead, withdrawn, rank, representative });
+        let base = Base { component, socket, address, dead, withdrawn, rank, representative };
+        tight::push(&mut self.bases, base);
         Some(id)
     }
 
@@ -363,7 +365,7 @@ impl Locals {
         let known = self.candidates.iter().find(|l| l.candidate.foundation() == candidate.foundation());
         let next = || self.candidates.iter().map(|l| l.foundation + 1).max().unwrap_or(0);
         let foundation = known.map_or_else(next, |l| l.foundation);
-        self.candidates.push(Local { candidate, base, foundation, signalled: false });
+        tight::push(&mut self.candidates, Local { candidate, base, foundation, signalled: false });
         Some(id)
     }
 }

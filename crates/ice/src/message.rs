@@ -7,8 +7,8 @@ use floe_stun::attributes::{
     Username, XorMappedAddress,
 };
 use floe_stun::{
-    Attribute, AttributeType, Class, DecodeError, IntegrityAlgorithm, Message, MessageBuilder, Method,
-    RawAttribute, TransactionId, Verified, stage,
+    Attribute, AttributeType, Class, DecodeError, EncodeError, IntegrityAlgorithm, Message, MessageBuilder,
+    Method, RawAttribute, TransactionId, Verified, stage,
 };
 
 use crate::candidate::canonical;
@@ -116,7 +116,10 @@ impl Outgoing {
         let built = match self.wire {
             Wire::Check { id, stream, priority, nominates, role, .. } => {
                 let peer = keys.peer(stream)?;
-                let request = begin(out, Class::Request, id).attribute(&Username::new(&peer.username));
+                let request = begin(out, Class::Request, id).attribute(&CheckName {
+                    theirs: peer.credentials.ufrag_bytes(),
+                    ours: keys.credentials().ufrag_bytes(),
+                });
                 let request = match role {
                     PeerRole::Controlling(tie) => request.attribute(&IceControlling(tie)),
                     PeerRole::Controlled(tie) => request.attribute(&IceControlled(tie)),
@@ -146,6 +149,38 @@ impl Outgoing {
             Wire::ServerRequest { id } => begin(out, Class::Request, id).fingerprint().finish(),
         };
         built.ok()
+    }
+}
+
+/// USERNAME of a check, `theirs:ours` (RFC 8445 §7.2.2).
+struct CheckName<'a> {
+    theirs: &'a [u8],
+    ours: &'a [u8],
+}
+
+impl<'a> Attribute<'a> for CheckName<'a> {
+    const TYPE: AttributeType = AttributeType::USERNAME;
+
+    fn decode(raw: RawAttribute<'a>, _: &TransactionId) -> Result<Self, DecodeError> {
+        let mut parts = raw.value.splitn(2, |byte| *byte == b':');
+        let (theirs, ours) = (parts.next(), parts.next());
+        Ok(Self { theirs: theirs.unwrap_or_default(), ours: ours.unwrap_or_default() })
+    }
+
+    #[inline]
+    fn value_len(&self) -> usize {
+        self.theirs.len() + 1 + self.ours.len()
+    }
+
+    #[inline]
+    fn encode(&self, value: &mut [u8], _: &TransactionId) -> Result<(), EncodeError> {
+        let (theirs, rest) =
+            value.split_at_mut_checked(self.theirs.len()).ok_or(EncodeError::BufferTooSmall)?;
+        let (colon, ours) = rest.split_first_mut().ok_or(EncodeError::BufferTooSmall)?;
+        theirs.copy_from_slice(self.theirs);
+        *colon = b':';
+        ours.get_mut(..self.ours.len()).ok_or(EncodeError::BufferTooSmall)?.copy_from_slice(self.ours);
+        Ok(())
     }
 }
 

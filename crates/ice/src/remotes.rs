@@ -8,6 +8,7 @@ use floe_stun::{RetransmissionSchedule, Time};
 
 use crate::candidate::{Candidate, Foundation};
 use crate::ids::{Component, RemoteId};
+use crate::tight;
 
 /// A remote candidate.
 #[derive(Clone, Debug)]
@@ -277,10 +278,10 @@ impl Remotes {
         let place = self.list.len() as u32;
         let address = identity(candidate.address());
         let at = self.search(component, address).unwrap_or_else(|at| at);
-        self.by_address.insert(at, place);
+        tight::insert(&mut self.by_address, at, place);
         let checks_sent = self.spent.on(address);
         let (zone, forgotten, learned, answered) = (0, false, None, false);
-        self.list.push(Remote {
+        let remote = Remote {
             candidate,
             component,
             foundation,
@@ -290,7 +291,8 @@ impl Remotes {
             forgotten,
             learned,
             answered,
-        });
+        };
+        tight::push(&mut self.list, remote);
         RemoteId(self.first.wrapping_add(place))
     }
 

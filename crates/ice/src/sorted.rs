@@ -21,6 +21,10 @@ impl<K: Ord, V> Sorted<K, V> {
     }
 
     fn place(&self, key: &K) -> Result<usize, usize> {
+        // What is counted comes in order, and is looked for before it is there.
+        if self.entries.last().is_none_or(|(last, _)| last < key) {
+            return Err(self.entries.len());
+        }
         self.entries.binary_search_by(|(k, _)| k.cmp(key))
     }
 
@@ -34,12 +38,20 @@ impl<K: Ord, V> Sorted<K, V> {
         self.entries.get_mut(at).map(|(_, value)| value)
     }
 
+    /// The value of a key, which is added if it is not there.
+    pub(crate) fn get_or_default(&mut self, key: K) -> &mut V
+    where
+        V: Default,
+    {
+        let at = self.place(&key).unwrap_or_else(|at| {
+            self.entries.insert(at, (key, V::default()));
+            at
+        });
+        &mut self.entries[at].1
+    }
+
     /// Adds an entry, or replaces the value of one.
     pub(crate) fn insert(&mut self, key: K, value: V) {
-        // What is counted comes in order.
-        if self.entries.last().is_none_or(|(last, _)| *last < key) {
-            return self.entries.push((key, value));
-        }
         match self.place(&key) {
             Ok(at) => self.entries[at].1 = value,
             Err(at) => self.entries.insert(at, (key, value)),
@@ -91,6 +103,7 @@ mod tests {
                 prop_assert_eq!(ours.len(), reference.len());
                 prop_assert_eq!(ours.get(&key), reference.get(&key));
                 prop_assert_eq!(ours.get_mut(&key), reference.get_mut(&key));
+                prop_assert_eq!(ours.get_or_default(key ^ 1), reference.entry(key ^ 1).or_default());
             }
             ours.retain(|key, value| key < value);
             let expected: Vec<(u8, u8)> = reference.into_iter().filter(|(key, value)| key < value).collect();

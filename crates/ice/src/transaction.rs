@@ -4,7 +4,6 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use floe_stun::{RetransmissionSchedule, RetransmissionStep, Time, TransactionId};
-use hashbrown::HashTable;
 
 use crate::event::Role;
 use crate::ids::PairId;
@@ -89,28 +88,18 @@ struct Slot {
     transaction: Transaction,
 }
 
-/// The open transactions of an agent.
+/// The open transactions of an agent. A connected one has one or two, one that connects a dozen, so that looking through all of them
+/// is quicker than a table, and takes less room; their number is bounded, whoever sends us answers to nothing.
 #[derive(Clone, Debug)]
 pub(crate) struct Transactions {
     slots: Vec<Option<Slot>>,
-    /// Where each is.
-    by_id: HashTable<u16>,
+    open: usize,
     limit: usize,
-}
-
-/// The ids in the table are random and our own, so that they are their own hash; nobody can make them collide.
-fn hash(id: &TransactionId) -> u64 {
-    let &[a, b, c, d, e, f, g, h, ..] = id.as_bytes();
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
-}
-
-fn is_at(slots: &[Option<Slot>], at: u16, id: &TransactionId) -> bool {
-    slots.get(usize::from(at)).is_some_and(|s| s.as_ref().is_some_and(|s| s.id == *id))
 }
 
 impl Transactions {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { slots: Vec::new(), by_id: HashTable::new(), limit: limit.min(usize::from(u16::MAX)) }
+        Self { slots: Vec::new(), open: 0, limit: limit.min(usize::from(u16::MAX)) }
     }
 
     /// None, for an ICE restart (RFC 8445 §9).
@@ -126,7 +115,7 @@ impl Transactions {
     }
 
     fn find(&self, id: &TransactionId) -> Option<usize> {
-        self.by_id.find(hash(id), |&at| is_at(&self.slots, at, id)).map(|&at| usize::from(at))
+        self.slots.iter().position(|s| s.as_ref().is_some_and(|s| s.id == *id))
     }
 
     pub(crate) fn get(&self, id: &TransactionId) -> Option<&Transaction> {
@@ -148,11 +137,10 @@ impl Transactions {
     }
 
     fn insert(&mut self, id: TransactionId, transaction: Transaction) {
-        if self.by_id.len() >= self.limit {
+        if self.open >= self.limit {
             self.evict();
         }
         let at = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
-        let Ok(place) = u16::try_from(at) else { return };
         if at == self.slots.len() {
             // By two, and not by four: most agents have one or two open at a time.
             if at == self.slots.capacity() {
@@ -161,10 +149,7 @@ impl Transactions {
             self.slots.push(None);
         }
         self.slots[at] = Some(Slot { id, transaction });
-        let slots = &self.slots;
-        let rehash =
-            |&at: &u16| slots.get(usize::from(at)).and_then(Option::as_ref).map_or(0, |s| hash(&s.id));
-        self.by_id.insert_unique(hash(&id), place, rehash);
+        self.open += 1;
     }
 
     /// Room for one more: the transaction goes that ends first of those nobody waits for, or of all.
@@ -178,10 +163,10 @@ impl Transactions {
     }
 
     pub(crate) fn remove(&mut self, id: &TransactionId) -> Option<Transaction> {
-        let slots = &self.slots;
-        let entry = self.by_id.find_entry(hash(id), |&at| is_at(slots, at, id)).ok()?;
-        let (at, _) = entry.remove();
-        self.slots.get_mut(usize::from(at))?.take().map(|s| s.transaction)
+        let at = self.find(id)?;
+        let slot = self.slots.get_mut(at)?.take()?;
+        self.open -= 1;
+        Some(slot.transaction)
     }
 
     /// RFC 8445 §7.3.1.4: no retransmission any more; a late answer still counts until the transaction's end.
@@ -244,9 +229,12 @@ impl Transactions {
     /// The open ids, for tests of what is remembered.
     pub(crate) fn check_invariants(&self) {
         let open = || self.slots.iter().flatten();
-        assert_eq!(open().count(), self.by_id.len(), "every transaction has one entry");
-        assert!(open().all(|s| self.get(&s.id).is_some()), "and is found by its id");
-        assert!(self.by_id.len() <= self.limit, "transactions are bounded");
+        assert_eq!(open().count(), self.open, "the open transactions are counted");
+        assert!(
+            open().all(|s| self.slots.iter().flatten().filter(|o| o.id == s.id).count() == 1),
+            "no id is used twice"
+        );
+        assert!(self.open <= self.limit, "transactions are bounded");
     }
 }
 

@@ -5,6 +5,7 @@ use core::fmt;
 use core::net::IpAddr;
 
 use super::kind::{CandidateKind, Protocol};
+use crate::tight;
 
 /// The foundation of a candidate: 1 to 32 ice-chars (RFC 8839 §5.1), kept inline.
 ///
@@ -175,7 +176,7 @@ impl FoundationTable {
         let index = match self.keys.iter().position(|known| *known == key) {
             Some(index) => index,
             None if self.keys.len() < Self::MAX_FOUNDATIONS => {
-                self.keys.push(key);
+                tight::push(&mut self.keys, key);
                 self.keys.len() - 1
             }
             None => return None,

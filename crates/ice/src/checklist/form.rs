@@ -47,6 +47,7 @@ impl Checklists {
             self.remove(victim);
             evicted = Some(victim);
         }
+        let state = self.state_of_new(new.foundation);
         let id = self.pairs.insert(Pair {
             component: new.component,
             base: new.base,
@@ -54,7 +55,7 @@ impl Checklists {
             remote: new.remote,
             foundation: new.foundation,
             priority: new.priority,
-            state: PairState::Frozen,
+            state,
             queued: false,
             nominating: false,
             nominate_when_valid: false,
@@ -66,13 +67,13 @@ impl Checklists {
             valid: None,
             stats: None,
         });
-        let Some(id) = id else { return Formed::NoRoom };
-        self.tally.add(new.foundation, PairState::Frozen);
+        let Some(id) = id else {
+            self.tally.take(new.foundation, state);
+            return Formed::NoRoom;
+        };
         self.by_path.insert(path_key(new.base, new.remote), id);
         self.insert_in_order(id);
-        if self.started {
-            self.set_state_of_new(id);
-        }
+        self.thaw_new(id, state);
         Formed::New { id, evicted }
     }
 
@@ -107,7 +108,7 @@ impl Checklists {
             }
         }
         let worse = |p: &Pair| new.triggered || p.priority < new.priority;
-        if !self.lists.get(own)?.order.last().and_then(|&id| self.pairs.get(id)).is_some_and(worse) {
+        if !self.lists.get(own)?.order.last().and_then(|l| self.pairs.get(l.id)).is_some_and(worse) {
             return None;
         }
         self.lowest(own, |p| !p.is_protected() && worse(p))
@@ -117,9 +118,9 @@ impl Checklists {
     /// hundred candidates on each side could make, this turns down most before anything else is looked at.
     pub(crate) fn may_have_room(&self, stream: StreamId, priority: u64) -> bool {
         let own = usize::from(stream.0);
-        let lowest = self.lists.get(own).and_then(|l| l.order.last()).and_then(|&id| self.pairs.get(id));
+        let lowest = self.lists.get(own).and_then(|l| l.order.last());
         self.pairs.len() < self.cap
-            || lowest.is_some_and(|p| p.priority < priority)
+            || lowest.is_some_and(|l| l.rank.0 > !priority)
             || self.tally.count(PairState::Failed) > 0
             || self.has_less_than_its_share(own)
     }
@@ -143,6 +144,6 @@ impl Checklists {
     /// The lowest pair of a list for which this holds.
     fn lowest(&self, list: usize, holds: impl Fn(&Pair) -> bool) -> Option<PairId> {
         let order = &self.lists.get(list)?.order;
-        order.iter().rev().find(|id| self.pairs.get(**id).is_some_and(&holds)).copied()
+        order.iter().rev().map(|l| l.id).find(|&id| self.pairs.get(id).is_some_and(&holds))
     }
 }

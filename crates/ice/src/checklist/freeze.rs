@@ -20,15 +20,20 @@ const STATES: usize = 5;
 
 impl Tally {
     pub(super) fn add(&mut self, foundation: PairFoundation, state: PairState) {
-        let at = state as usize;
-        self.all[at] += 1;
-        if let Some(counts) = self.of.get_mut(&foundation.key()) {
-            counts[at] += 1;
-        } else {
-            let mut counts = [0; STATES];
-            counts[at] = 1;
-            self.of.insert(foundation.key(), counts);
-        }
+        self.add_new(foundation, |_| state);
+    }
+
+    /// A new pair, whose state follows from those of the others of its foundation. The state.
+    fn add_new(
+        &mut self,
+        foundation: PairFoundation,
+        state: impl Fn(&[u16; STATES]) -> PairState,
+    ) -> PairState {
+        let counts = self.of.get_or_default(foundation.key());
+        let state = state(counts);
+        counts[state as usize] += 1;
+        self.all[state as usize] += 1;
+        state
     }
 
     /// A pair of this foundation goes from one state to another.
@@ -42,25 +47,13 @@ impl Tally {
     }
 
     pub(super) fn take(&mut self, foundation: PairFoundation, state: PairState) {
-        self.uncount(foundation, state);
-        if self.of.get(&foundation.key()) == Some(&[0; STATES]) {
-            self.of.remove(&foundation.key());
-        }
-    }
-
-    /// As `take`, of one of many: [`Tally::tidy`] follows.
-    pub(super) fn uncount(&mut self, foundation: PairFoundation, state: PairState) {
         let at = state as usize;
         self.all[at] -= 1;
-        if let Some(counts) = self.of.get_mut(&foundation.key()) {
-            counts[at] -= 1;
+        let Some(counts) = self.of.get_mut(&foundation.key()) else { return };
+        counts[at] -= 1;
+        if *counts == [0; STATES] {
+            self.of.remove(&foundation.key());
         }
-    }
-
-    /// Forgets foundations that no pair has, and gives their memory back.
-    pub(super) fn tidy(&mut self) {
-        self.of.retain(|_, counts| *counts != [0; STATES]);
-        self.of.shrink();
     }
 
     /// Makes room for so many foundations more.
@@ -83,11 +76,6 @@ impl Tally {
             .get(&foundation.key())
             .is_some_and(|c| c[PairState::Waiting as usize] + c[PairState::InProgress as usize] > 0)
     }
-
-    /// Only one pair has the foundation.
-    fn is_alone(&self, foundation: PairFoundation) -> bool {
-        self.of.get(&foundation.key()).is_none_or(|counts| counts.iter().sum::<u16>() <= 1)
-    }
 }
 
 impl Checklists {
@@ -109,7 +97,7 @@ impl Checklists {
 
     fn start_component(&mut self, list: usize, component: ComponentId) {
         for at in 0..self.lists.get(list).map_or(0, |l| l.order.len()) {
-            let id = self.lists[list].order[at];
+            let id = self.lists[list].order[at].id;
             if self
                 .pairs
                 .get(id)
@@ -125,7 +113,7 @@ impl Checklists {
         let order = self.lists.get(list).map_or(&[][..], |l: &Checklist| l.order.as_slice());
         order
             .iter()
-            .filter_map(|&id| Some(self.pairs.get(id)?.component.id))
+            .filter_map(|listed| Some(self.pairs.get(listed.id)?.component.id))
             .filter(|&id| id > component)
             .min()
     }
@@ -135,10 +123,19 @@ impl Checklists {
     }
 
     /// RFC 8838 §12: a pair formed while checks run is Waiting if it is the topmost of its foundation or if one of the
-    /// foundation succeeded, otherwise Frozen.
-    pub(super) fn set_state_of_new(&mut self, id: PairId) {
-        let Some(foundation) = self.pairs.get(id).map(|p| p.foundation) else { return };
-        if self.tally.count_of(foundation, PairState::Succeeded) > 0 || self.is_topmost(id) {
+    /// foundation succeeded, otherwise Frozen. Before checks run all are Frozen (RFC 8445 §6.1.2.6). Counts the pair, and gives the
+    /// state that can be told before it is in its place; then [`Checklists::thaw_new`] has a look.
+    pub(super) fn state_of_new(&mut self, foundation: PairFoundation) -> PairState {
+        let started = self.started;
+        self.tally.add_new(foundation, |others| {
+            let leads = others[PairState::Succeeded as usize] > 0 || *others == [0; STATES];
+            if started && leads { PairState::Waiting } else { PairState::Frozen }
+        })
+    }
+
+    /// A new pair is in its place: it may be the topmost of its foundation.
+    pub(super) fn thaw_new(&mut self, id: PairId, state: PairState) {
+        if self.started && state == PairState::Frozen && self.is_topmost(id) {
             self.set_state(id, PairState::Waiting);
         }
     }
@@ -147,9 +144,6 @@ impl Checklists {
     /// there with the same component and before it.
     fn is_topmost(&self, id: PairId) -> bool {
         let Some(this) = self.pairs.get(id) else { return false };
-        if self.tally.is_alone(this.foundation) {
-            return true;
-        }
         let place = |p: &Pair| (p.component.stream, p.component.id);
         let mut passed = false;
         let above = |(other, p): (PairId, &Pair)| {
@@ -172,7 +166,7 @@ impl Checklists {
         }
         for list in 0..self.lists.len() {
             for at in 0..self.lists[list].order.len() {
-                let id = self.lists[list].order[at];
+                let id = self.lists[list].order[at].id;
                 if self
                     .pairs
                     .get(id)
@@ -189,7 +183,7 @@ impl Checklists {
     pub(super) fn thaw(&mut self, list: usize) {
         let len = self.lists.get(list).map_or(0, |l| l.order.len());
         for at in 0..len {
-            let id = self.lists[list].order[at];
+            let id = self.lists[list].order[at].id;
             if self.can_thaw(id) {
                 self.set_state(id, PairState::Waiting);
             }

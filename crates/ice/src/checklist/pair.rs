@@ -97,19 +97,35 @@ impl Pair {
 /// The pairs of an agent, by generational id.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PairTable {
-    pairs: Vec<Option<Pair>>,
-    /// How often each place was used: kept when the place itself is given back.
-    generations: Vec<u16>,
+    slots: Vec<Slot>,
+    /// Places that no pair has, the one to be taken next last.
     free: Vec<u16>,
     len: usize,
+    /// The generation of a place that is new, or was given back.
+    fresh: u16,
+}
+
+#[derive(Clone, Debug)]
+struct Slot {
+    /// How often the place was used before.
+    generation: u16,
+    pair: Option<Pair>,
+}
+
+impl Slot {
+    /// The pair goes, and its id with it.
+    fn clear(&mut self) -> Option<Pair> {
+        let pair = self.pair.take()?;
+        self.generation = self.generation.wrapping_add(1);
+        Some(pair)
+    }
 }
 
 impl PairTable {
     /// An empty table that gives no id again which this one has given.
     pub(super) fn successor(&self) -> Self {
-        let generations: Vec<u16> = self.generations.iter().map(|g| g.wrapping_add(1)).collect();
-        let free = (0..u16::try_from(generations.len()).unwrap_or(u16::MAX)).rev().collect();
-        Self { pairs: Vec::new(), generations, free, len: 0 }
+        let used = self.slots.iter().map(|s| s.generation.wrapping_add(1)).max();
+        Self { fresh: self.fresh.max(used.unwrap_or(0)), ..Self::default() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -117,74 +133,82 @@ impl PairTable {
     }
 
     pub(crate) fn get(&self, id: PairId) -> Option<&Pair> {
-        let pair = self.pairs.get(index(id))?.as_ref()?;
-        if self.generations.get(index(id)) == Some(&generation(id)) { Some(pair) } else { None }
+        let slot = self.slots.get(index(id))?;
+        if slot.generation == generation(id) { slot.pair.as_ref() } else { None }
     }
 
     pub(crate) fn get_mut(&mut self, id: PairId) -> Option<&mut Pair> {
-        let pair = self.pairs.get_mut(index(id))?.as_mut()?;
-        if self.generations.get(index(id)) == Some(&generation(id)) { Some(pair) } else { None }
+        let slot = self.slots.get_mut(index(id))?;
+        if slot.generation == generation(id) { slot.pair.as_mut() } else { None }
     }
 
     /// Makes room for so many more.
     pub(crate) fn reserve(&mut self, more: usize) {
-        self.pairs.reserve_exact(more);
-        self.generations.reserve_exact(more.saturating_sub(self.free.len()));
+        self.slots.reserve_exact(more.saturating_sub(self.free.len()));
     }
 
     /// `None` only with 65 536 pairs, which no limit allows.
     pub(crate) fn insert(&mut self, pair: Pair) -> Option<PairId> {
-        let index = match self.free.pop() {
-            Some(index) => index,
+        let at = match self.free.pop() {
+            Some(at) => {
+                self.slots.get_mut(usize::from(at))?.pair = Some(pair);
+                at
+            }
             None => {
-                let index = u16::try_from(self.generations.len()).ok()?;
-                self.generations.push(0);
-                index
+                let at = u16::try_from(self.slots.len()).ok()?;
+                self.slots.push(Slot { generation: self.fresh, pair: Some(pair) });
+                at
             }
         };
-        let at = usize::from(index);
-        if at >= self.pairs.len() {
-            self.pairs.resize_with(at + 1, || None);
-        }
-        *self.pairs.get_mut(at)? = Some(pair);
         self.len += 1;
-        let generation = *self.generations.get(at)?;
-        Some(PairId(u32::from(generation) << 16 | u32::from(index)))
+        let generation = self.slots.get(usize::from(at))?.generation;
+        Some(pair_id(at, generation))
     }
 
     pub(crate) fn remove(&mut self, id: PairId) -> Option<Pair> {
         self.get(id)?;
-        let pair = self.pairs.get_mut(index(id))?.take()?;
-        if let Some(generation) = self.generations.get_mut(index(id)) {
-            *generation = generation.wrapping_add(1);
-        }
+        let pair = self.slots.get_mut(index(id))?.clear()?;
         self.free.push((id.0 & 0xffff) as u16);
         self.len -= 1;
         Some(pair)
     }
 
-    /// Gives memory back after many pairs have gone: most sessions are concluded on one of a hundred.
-    pub(crate) fn shrink(&mut self) {
-        let used = self.pairs.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
-        self.pairs.truncate(used);
-        self.pairs.shrink_to_fit();
+    /// Keeps the pairs for which this holds; true if others have gone. Most sessions are concluded on one pair of a hundred, so what
+    /// they took is given back.
+    pub(super) fn retain(&mut self, keep: impl Fn(PairId, &Pair) -> bool) -> bool {
+        let before = self.len;
+        for (at, slot) in (0..).zip(&mut self.slots) {
+            if slot.pair.as_ref().is_some_and(|pair| !keep(pair_id(at, slot.generation), pair)) {
+                slot.clear();
+                self.len -= 1;
+            }
+        }
+        if self.len == before {
+            return false;
+        }
+        let used = self.slots.iter().rposition(|s| s.pair.is_some()).map_or(0, |last| last + 1);
+        for gone in self.slots.drain(used..) {
+            self.fresh = self.fresh.max(gone.generation);
+        }
+        self.slots.shrink_to_fit();
         // The lowest place is taken next.
-        let is_free = |&at: &usize| self.pairs.get(at).is_none_or(Option::is_none);
-        let places = (0..self.generations.len()).rev().filter(is_free);
-        self.free = places.filter_map(|at| u16::try_from(at).ok()).collect();
+        self.free = (0..used as u16).rev().filter(|&at| self.slots[usize::from(at)].pair.is_none()).collect();
+        true
     }
 
     /// Every pair, in the order of the table.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (PairId, &Pair)> {
-        self.pairs.iter().zip(&self.generations).enumerate().filter_map(|(i, (pair, generation))| {
-            let index = u32::try_from(i).ok()?;
-            Some((PairId(u32::from(*generation) << 16 | index), pair.as_ref()?))
-        })
+        let slots = (0..).zip(&self.slots);
+        slots.filter_map(|(at, slot)| Some((pair_id(at, slot.generation), slot.pair.as_ref()?)))
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Pair> {
-        self.pairs.iter_mut().filter_map(Option::as_mut)
+        self.slots.iter_mut().filter_map(|slot| slot.pair.as_mut())
     }
+}
+
+fn pair_id(at: u16, generation: u16) -> PairId {
+    PairId(u32::from(generation) << 16 | u32::from(at))
 }
 
 fn index(id: PairId) -> usize {

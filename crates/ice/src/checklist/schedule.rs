@@ -3,7 +3,7 @@
 use crate::ids::PairId;
 use crate::stats::PairState;
 
-use super::{ChecklistState, Checklists};
+use super::{ChecklistState, Checklists, Listed};
 
 /// [D] After so many triggered checks in a row an ordinary one has its turn. §6.1.4.2 lets it wait for all of them, but two NATs
 /// that map by destination make learned candidates, and with them triggered checks, without end.
@@ -98,7 +98,7 @@ impl Checklists {
     fn highest_waiting(&self, list: usize) -> Option<PairId> {
         let waiting =
             |&id: &PairId| self.pairs.get(id).is_some_and(|p| p.state == PairState::Waiting && !p.queued);
-        self.lists.get(list)?.order.iter().copied().find(waiting)
+        self.lists.get(list)?.order.iter().map(|listed| listed.id).find(waiting)
     }
 
     /// Whether [`Checklists::next`] would find a pair, apart from stale entries of the queues.
@@ -109,12 +109,12 @@ impl Checklists {
         })
     }
 
-    fn has_ordinary_work(&self, order: &[PairId]) -> bool {
+    fn has_ordinary_work(&self, order: &[Listed]) -> bool {
         if self.tally.count(PairState::Waiting) + self.tally.count(PairState::Frozen) == 0 {
             return false;
         }
         let waiting = |id: PairId| self.pairs.get(id).is_some_and(|p| p.state == PairState::Waiting);
-        order.iter().any(|&id| waiting(id) || self.can_thaw(id))
+        order.iter().any(|l| waiting(l.id) || self.can_thaw(l.id))
     }
 
     /// Num-Waiting + Num-In-Progress and N of RFC 8445 §14.3.

@@ -1,6 +1,5 @@
 //! What the peer signals: parameters (RFC 8445 §5.3), candidates (RFC 8838 §11), their end (§14).
 
-use alloc::vec::Vec;
 use core::ops::Range;
 use core::time::Duration;
 
@@ -15,7 +14,7 @@ use crate::ids::{Component, StreamId};
 use crate::parameters::RemoteParameters;
 use crate::remotes::Remote;
 
-use super::{Session, Stream};
+use super::Session;
 
 /// No peer slows us down to less than one check in this time.
 const MAX_TA: Duration = Duration::from_secs(1);
@@ -46,19 +45,14 @@ impl Session {
         }
         // RFC 8863 §4: our credentials are out, the peer's are in.
         let patience_ends = now.saturating_add(RetransmissionSchedule::new(self.config.rto).timeout());
-        let news: Vec<StreamId> =
-            streams.map(StreamId).filter(|&s| !self.stream(s).is_some_and(Stream::has_peer)).collect();
         // Whoever had waited in vain for the peer's answer to a restart has it now.
-        if self.state == ConnectionState::Failed && !news.is_empty() && !self.has_any_peer() {
+        if self.state == ConnectionState::Failed && !self.has_any_peer() {
             self.state = ConnectionState::New;
         }
-        for &s in &news {
+        for s in streams.map(StreamId) {
+            let Some(stream) = self.stream_mut(s).filter(|s| !s.has_peer()) else { continue };
+            stream.patience_ends = Some(patience_ends);
             self.keys.set_peer(s, &parameters.credentials);
-            if let Some(stream) = self.stream_mut(s) {
-                stream.patience_ends = Some(patience_ends);
-            }
-        }
-        for s in news {
             self.pair_stream(s, parameters.credentials.ufrag(), fx);
         }
         self.start_checklists();
