@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ pub(super) struct Front {
     /// The core has something to do earlier than it had.
     earlier: Notify,
     pub(super) events: Events<ServerEvent>,
+    /// There will be no more events.
+    stopped: AtomicBool,
     pub(super) limits: StreamLimits,
     pub(super) admission: Arc<Admission>,
     pub(super) counters: Counters,
@@ -86,6 +88,7 @@ impl Front {
             sockets_opened: AtomicU64::new(0),
             earlier: Notify::new(),
             events: Events::default(),
+            stopped: AtomicBool::new(false),
             admission: Admission::new(limits),
             limits,
             counters: Counters::default(),
@@ -297,12 +300,14 @@ impl Front {
         self.input(Server::close);
         write(&self.relays).clear();
         write(&self.outlets).clear();
+        // Last, so that whoever waits is told of everything before it learns of the end.
+        self.stopped.store(true, Ordering::SeqCst);
         self.events.wake();
         tasks
     }
 
     pub(super) fn is_stopped(&self) -> bool {
-        lock(&self.tasks).is_none()
+        self.stopped.load(Ordering::SeqCst)
     }
 
     pub(super) fn stats(&self) -> TurnStats {

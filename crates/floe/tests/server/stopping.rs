@@ -1,6 +1,7 @@
 //! The end of a server.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::sync::Arc;
 
 use floe::server::{ServerEvent, Transport, TurnServer};
 use floe::turn::client::Failure;
@@ -70,14 +71,26 @@ async fn dropping_the_handle_stops_the_server() {
     }
 }
 
-#[tokio::test]
-async fn whoever_waits_for_events_learns_of_the_end() {
-    let server = std::sync::Arc::new(start(settings()).await);
-    let waiting = server.clone();
-    let waiting = tokio::spawn(async move { waiting.next_event().await });
-    tokio::task::yield_now().await;
-    server.shutdown().await;
-    assert_eq!(soon(waiting).await.expect("it does not panic"), None);
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_for_events_is_told_of_everything_and_then_of_the_end() {
+    for _ in 0..20 {
+        let server = Arc::new(start(settings()).await);
+        let waiting = server.clone();
+        let waiting = tokio::spawn(async move {
+            let mut ended = 0;
+            while let Some(event) = waiting.next_event().await {
+                ended += u32::from(matches!(event, ServerEvent::AllocationEnded { .. }));
+            }
+            ended
+        });
+        let clients = [Transport::Udp, Transport::Tcp].map(|over| TurnClient::allocated(&server, over));
+        for client in clients {
+            client.await;
+        }
+        server.shutdown().await;
+        // The second one may have been disconnected before.
+        assert_eq!(soon(waiting).await.expect("it does not panic"), 2);
+    }
 }
 
 #[tokio::test]
