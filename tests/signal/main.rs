@@ -60,7 +60,7 @@ fn programs(prompt: [bool; 2]) -> [Box<dyn Party>; 2] {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: repetitions(400, 20_000) as u32, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: repetitions(400, 20_000) as u32, max_shrink_iters: 2000, ..ProptestConfig::default() })]
 
     #[test]
     fn two_sessions_end_in_agreement(
@@ -89,4 +89,35 @@ proptest! {
         let parties: [Box<dyn Party>; 2] = [Box::new(Page::new("ann", "bob")), Box::new(Page::new("bob", "ann"))];
         play(parties, &steps, fates);
     }
+}
+
+/// Found by the properties above: each side heard of the other's next call after it had begun one more itself, for ever.
+#[test]
+fn both_sides_that_begin_anew_at_once_meet() {
+    use Action as A;
+    let steps = [
+        (0, 1, A::Start),
+        (0, 0, A::Start),
+        (0, 0, A::Candidate),
+        (0, 1, A::Offer),
+        (0, 0, A::Offer),
+        (620, 0, A::HangUp),
+        (790, 0, A::Offer),
+        (0, 1, A::Start),
+        (0, 0, A::Start),
+        (0, 1, A::Reload),
+        (450, 0, A::Start),
+    ];
+    let pages: [Box<dyn Party>; 2] = [Box::new(Page::new("ann", "bob")), Box::new(Page::new("bob", "ann"))];
+    play(pages, &steps, vec![183, 132, 0, 0, 178, 0]);
+
+    let starts = |pauses: &[u64]| pauses.iter().map(|pause| (*pause, 0, A::Start)).collect::<Vec<Step>>();
+    let mut steps = vec![(0, 0, A::Start), (52, 0, A::HangUp), (11, 1, A::Start), (32, 1, A::Start)];
+    steps.extend(starts(&[1391, 73, 97]));
+    steps.extend([(53, 0, A::TransportLost), (0, 1, A::Start), (1374, 0, A::Start), (1, 0, A::Reload)]);
+    steps.extend([(41, 1, A::Offer), (33, 0, A::Offer), (0, 1, A::Reload)]);
+    steps.extend(starts(&[3813, 3086, 3379, 3454, 3141, 3432, 616, 49_888, 52]));
+    let parties: [Box<dyn Party>; 2] =
+        [Box::new(Page::new("bob", "ann")), Box::new(Program::new("ann", "bob", false))];
+    play(parties, &steps, vec![0, 0, 207]);
 }

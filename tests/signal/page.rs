@@ -169,7 +169,8 @@ impl Party for Page {
             Message::End(_) => return self.end_of(theirs, m.re, m.seq),
             Message::Start if theirs > self.floor || joins => {
                 let acknowledged = self.unacked.first().map_or(self.seq, |(seq, _)| seq - 1);
-                let fresh = m.re == Some(self.call) && self.heard <= 1 && acknowledged <= 1;
+                let fresh =
+                    self.heard <= 1 && (acknowledged == 0 || (acknowledged == 1 && m.re == Some(self.call)));
                 self.floor = theirs;
                 if self.ended || (self.re.is_some() && !fresh) {
                     self.begin(Some(theirs));

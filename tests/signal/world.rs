@@ -165,6 +165,7 @@ impl World {
 
     fn post(&mut self, to: usize, message: String, delay: Duration) {
         self.count += 1;
+        assert!(self.count < 50_000, "a storm");
         self.on_the_way.insert((self.now + delay, self.count), (to, message));
     }
 

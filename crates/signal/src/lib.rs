@@ -39,8 +39,8 @@
 //!
 //! 1. **Begin.** Either side sends `start`, and may go on with an offer at once. The other answers with a `start` of its own. When both
 //!    send one at the same time, that is the same. A `start` with a greater `call` than before means that the peer began
-//!    anew: what was is over, and we begin anew as well, unless the peer knows this call of ours and nothing but `start` went
-//!    either way in it.
+//!    anew: what was is over, and we begin anew as well, unless nothing but `start` went either way in this call of ours, and that
+//!    either is known to the peer's new call or is still to be acknowledged.
 //! 2. **Negotiate** as browsers' perfect negotiation does. *Polite* is who has the smaller id (`myId < peerId`). An offer that arrives while
 //!    an own one is unanswered is taken by the polite side, which rolls back, and ignored by the other. Candidates of an ignored
 //!    offer are ignored with it. An offer once sent is not withdrawn; one that stays unanswered for 60 s ends the call.
@@ -87,7 +87,8 @@
 //!   }
 //!   const joins = !ended && !re && m.re == call && m.call == floor;         // its call is not new, but in ours it is
 //!   if (m.type == "start" && (m.call > floor || joins)) {
-//!     const fresh = m.re == call && heard <= 1 && (unacked[0]?.seq ?? seq + 1) <= 2;
+//!     const acked = (unacked[0]?.seq ?? seq + 1) - 1;
+//!     const fresh = heard <= 1 && (acked == 0 || acked == 1 && m.re == call);
 //!     floor = m.call;
 //!     if (ended || re && !fresh) begin(m.call);
 //!     re = m.call; heard = 0;

@@ -2,9 +2,8 @@
 //!
 //! Each side numbers its own calls, and a call is a pair of numbers. `start` introduces the sender's; every other message names
 //! the receiver's too, as soon as it is known. A higher number in a `start` means that the peer began anew (it called again, or its
-//! page was loaded again), and a lower one that the message is late. When the peer began anew without
-//! knowing of our present call, or when that has already taken in something from the peer's old one, ours begins
-//! anew as well.
+//! page was loaded again), and a lower one that the message is late. When the peer began anew, ours begins anew as well, unless it
+//! is fresh.
 
 use floe_ice::Time;
 
@@ -98,8 +97,7 @@ fn start(session: &mut Session, theirs: u64, re: Option<u64>, seq: u64, now: Tim
             meet(call, theirs);
             session.fx.event(Event::Started { incoming: false });
         }
-        // The peer began anew, knows our call, and nothing of its old one has come into ours.
-        Some(call) if re == Some(call.mine) && is_fresh(call) => meet(call, theirs),
+        Some(call) if is_fresh(call, re) => meet(call, theirs),
         Some(_) => {
             session.ended(EndReason::Replaced);
             begin(session, theirs, now);
@@ -115,9 +113,12 @@ fn meet(call: &mut Call, theirs: u64) {
     call.negotiation.forget_candidates();
 }
 
-/// Nothing of the peer's came in, and nothing but `start` is known to have come out.
-fn is_fresh(call: &Call) -> bool {
-    !call.negotiation.is_touched() && call.outbound.acknowledged() <= 1
+/// Whether another call of the peer's can take the place of the one that ours is with. Nothing of that one may have come into
+/// ours, and all that we said must reach the new one: our `start` too, unless it knows it already. When both sides begin anew at
+/// the same time, this is what ends it.
+fn is_fresh(call: &Call, re: Option<u64>) -> bool {
+    let acknowledged = call.outbound.acknowledged();
+    !call.negotiation.is_touched() && (acknowledged == 0 || (acknowledged == 1 && re == Some(call.mine)))
 }
 
 fn begin(session: &mut Session, theirs: u64, now: Time) {
