@@ -13,6 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
 use floe::server::{ServeError, ServerEvent, TurnServer, TurnServerBuilder};
+use floe::turn::RateLimit;
 use floe::turn::server::RelayAddress;
 
 use crate::failure::{Failure, Outcome};
@@ -101,9 +102,14 @@ Examples:
   floe serve --listen 192.0.2.7:3478 --relay-ports 50000-50999 --user-quota 4
   floe serve --listen 127.0.0.1 --allow-private-peers   # try it on one machine";
 
-/// Answers to Binding requests of one source: many clients may be behind one address.
-const BINDINGS_PER_SECOND: u32 = 50;
-const BINDING_BURST: u32 = 200;
+/// How often one source is told its address, and how often to authenticate itself: many clients may be behind one address.
+fn rate_limit() -> Result<RateLimit, Failure> {
+    let limit = floe::server::rate_limit();
+    let mut limit =
+        limit.map_err(|error| Failure::Failed(format!("the system has no random bytes: {error}")))?;
+    (limit.per_second, limit.burst) = (50, 200);
+    Ok(limit)
+}
 
 fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     addresses::parse_listen(text, addresses::PORT)
@@ -157,9 +163,7 @@ fn tell(event: &ServerEvent) -> Outcome {
 }
 
 fn settings(args: &Args, addresses: &Addresses, users: &Users) -> Result<TurnServerBuilder, Failure> {
-    let mut bindings = floe::server::rate_limit()
-        .map_err(|error| Failure::Failed(format!("the system has no random bytes: {error}")))?;
-    (bindings.per_second, bindings.burst) = (BINDINGS_PER_SECOND, BINDING_BURST);
+    let (bindings, challenges) = (rate_limit()?, rate_limit()?);
     let mut builder = TurnServer::builder(users.credentials().clone());
     for &address in &addresses.listen {
         builder = builder.listen(address);
@@ -172,7 +176,7 @@ fn settings(args: &Args, addresses: &Addresses, users: &Users) -> Result<TurnSer
         builder = args.tls.apply(builder, &addresses.listen_tls);
     }
     Ok(builder.configure(|config| {
-        config.bindings = Some(bindings);
+        (config.bindings, config.challenges) = (Some(bindings), Some(challenges));
         config.relay_ports = args.relay_ports.clone();
         config.limits.allocations = args.max_allocations;
         config.limits.allocations_per_user = args.user_quota;

@@ -4,20 +4,20 @@ use std::io;
 use std::net::SocketAddr;
 
 use floe::server::{Listener, StunServer, Transport};
-use floe::turn::{BindingConfig, BindingStats};
+use floe::turn::{BindingConfig, BindingStats, RateLimit};
 
 use crate::failure::{Failure, Outcome};
 use crate::output;
 
 use super::addresses::Addresses;
+use super::rate_limit;
 use super::signals::{Signal, Signals};
-use super::{BINDING_BURST, BINDINGS_PER_SECOND};
 
 pub(super) async fn serve(addresses: &Addresses) -> Outcome {
     let mut signals = Signals::new()?;
     let mut servers = Vec::new();
     for address in addresses.sockets() {
-        servers.push(listen(address).await.map_err(|error| {
+        servers.push(listen(address, rate_limit()?).await.map_err(|error| {
             Failure::Failed(format!(
                 "cannot listen on {address} (udp): {error}; stop what listens there, or take another port"
             ))
@@ -43,9 +43,7 @@ pub(super) async fn serve(addresses: &Addresses) -> Outcome {
     Ok(())
 }
 
-async fn listen(address: SocketAddr) -> io::Result<StunServer> {
-    let mut limit = floe::server::rate_limit()?;
-    (limit.per_second, limit.burst) = (BINDINGS_PER_SECOND, BINDING_BURST);
+async fn listen(address: SocketAddr, limit: RateLimit) -> io::Result<StunServer> {
     StunServer::bind_with(address, BindingConfig::default().with_rate_limit(limit)).await
 }
 
