@@ -98,3 +98,5 @@ pub use floe_ice::{
 };
 pub use ice_server::IceServer;
 pub use resolver::{Resolver, Resolving, SystemResolver};
+#[cfg(feature = "tls")]
+pub use stream::TlsClient;

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use floe::RelayTransport;
 use floe::turn::Carrier;
 use floe::turn::client::StreamDeframer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -21,7 +22,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
 /// The way to the server.
 pub(crate) enum Line {
     Datagrams(UdpSocket),
-    Stream { io: Box<dyn Stream>, deframer: StreamDeframer },
+    Stream { io: Box<dyn Stream>, deframer: StreamDeframer, how: &'static str },
 }
 
 impl Line {
@@ -36,14 +37,18 @@ impl Line {
         let stream = TcpStream::connect(server).await?;
         stream.set_nodelay(true)?;
         let local = stream.local_addr()?;
-        Ok((Self::Stream { io: Box::new(stream), deframer: StreamDeframer::new() }, local))
+        let (io, how): (Box<dyn Stream>, _) = match plan.transport() {
+            RelayTransport::Tls => (secure(plan, stream).await?, "over TLS"),
+            _ => (Box::new(stream), "over TCP"),
+        };
+        Ok((Self::Stream { io, deframer: StreamDeframer::new(), how }, local))
     }
 
     /// In a word.
     pub(crate) fn description(&self) -> &'static str {
         match self {
             Self::Datagrams(_) => "over UDP",
-            Self::Stream { .. } => "over TCP",
+            Self::Stream { how, .. } => how,
         }
     }
 
@@ -58,7 +63,10 @@ impl Line {
     pub(crate) async fn send(&mut self, packet: &[u8]) -> io::Result<()> {
         match self {
             Self::Datagrams(socket) => socket.send(packet).await.map(|_| ()),
-            Self::Stream { io, .. } => io.write_all(packet).await,
+            Self::Stream { io, .. } => {
+                io.write_all(packet).await?;
+                io.flush().await
+            }
         }
     }
 
@@ -72,7 +80,7 @@ impl Line {
                 packet.truncate(len);
                 Ok(())
             }
-            Self::Stream { io, deframer } => loop {
+            Self::Stream { io, deframer, .. } => loop {
                 if let Some(frame) = deframer.next_frame().map_err(io::Error::other)? {
                     packet.extend_from_slice(frame);
                     return Ok(());
@@ -88,6 +96,20 @@ impl Line {
             },
         }
     }
+}
+
+#[cfg(feature = "tls")]
+async fn secure(plan: &Plan, stream: TcpStream) -> io::Result<Box<dyn Stream>> {
+    let secured = plan.tls.connect(&plan.tls_name, stream).await;
+    secured
+        .map(|stream| Box::new(stream) as Box<dyn Stream>)
+        .map_err(|error| io::Error::other(error.to_string()))
+}
+
+#[cfg(not(feature = "tls"))]
+async fn secure(plan: &Plan, _stream: TcpStream) -> io::Result<Box<dyn Stream>> {
+    let what = format!("no TLS to {}: this floe was built without it", plan.tls_name);
+    Err(io::Error::new(io::ErrorKind::Unsupported, what))
 }
 
 /// The unspecified address of the family that an address is of.

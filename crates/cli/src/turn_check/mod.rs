@@ -9,8 +9,7 @@ mod steps;
 
 use std::time::Duration;
 
-use floe::RelayServer;
-use floe::ice::RelayTransport;
+use floe::{RelayServer, RelayTransport, ServerAddress};
 
 use crate::failure::{Failure, Outcome};
 
@@ -42,6 +41,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "P", requires = "username", verbatim_doc_comment)]
     password: Option<String>,
 
+    /// Trust the certificates in this file (PEM) to vouch for
+    /// the server, and no others
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
+    tls_ca: Option<std::path::PathBuf>,
+
+    /// The name that the server's certificate is for, where
+    /// that is not the name in the URI
+    #[arg(long, value_name = "NAME", verbatim_doc_comment)]
+    tls_name: Option<String>,
+
     /// How long a step may take, in seconds
     #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=600))]
     timeout: u16,
@@ -68,6 +78,10 @@ struct Plan {
     server: RelayServer,
     /// `None` for a server that serves everybody.
     credentials: Option<floe::turn::client::Credentials>,
+    /// What the certificate has to be for, over TLS.
+    tls_name: String,
+    #[cfg(feature = "tls")]
+    tls: floe::TlsClient,
     patience: Duration,
     rate: u64,
 }
@@ -96,8 +110,32 @@ fn plan(args: &Args) -> Result<Plan, Failure> {
                 .map_err(|error| Failure::Usage(error.to_string()))?,
         ),
     };
-    let patience = Duration::from_secs(args.timeout.into());
-    Ok(Plan { server, credentials, patience, rate: u64::from(args.rate) * 1_000_000 })
+    let tls_name = match (&args.tls_name, &server.address) {
+        (Some(name), _) => name.clone(),
+        (None, ServerAddress::Name { host, .. }) => host.trim_end_matches('.').to_owned(),
+        (None, ServerAddress::Address(_)) if server.transport == RelayTransport::Tls => {
+            let what = "a server over TLS that is given by its address needs --tls-name, which its certificate is for";
+            return Err(Failure::Usage(what.to_owned()));
+        }
+        (None, ServerAddress::Address(_)) => String::new(),
+    };
+    Ok(Plan {
+        server,
+        credentials,
+        tls_name,
+        #[cfg(feature = "tls")]
+        tls: trust(args)?,
+        patience: Duration::from_secs(args.timeout.into()),
+        rate: u64::from(args.rate) * 1_000_000,
+    })
+}
+
+#[cfg(feature = "tls")]
+fn trust(args: &Args) -> Result<floe::TlsClient, Failure> {
+    let Some(path) = &args.tls_ca else { return Ok(floe::TlsClient::default()) };
+    let cannot = |error| Failure::Usage(format!("cannot read {}: {error}", path.display()));
+    let none = || Failure::Usage(format!("there is no certificate in {}", path.display()));
+    floe::TlsClient::with_roots(std::fs::read(path).map_err(cannot)?).ok_or_else(none)
 }
 
 impl Plan {

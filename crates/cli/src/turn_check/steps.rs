@@ -5,10 +5,9 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use floe::ice::RelayTransport;
 use floe::stun::attributes::AddressFamily;
 use floe::turn::client::{Allocated, Failure};
-use floe::{Resolver, ServerAddress, SystemResolver};
+use floe::{RelayTransport, Resolver, ServerAddress, SystemResolver};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::duration::short;

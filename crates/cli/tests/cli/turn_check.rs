@@ -15,8 +15,9 @@ fn uri(server: &Server, transport: &str) -> String {
 }
 
 fn check(uri: &str, more: &[&str]) -> Run {
-    let alice = ["--username", "alice", "--password", "secret", "--rate", "1"];
-    floe(&[&["turn-check", uri], &alice[..], more].concat())
+    let alice = ["--username", "alice", "--password", "secret"];
+    let rate = if more.contains(&"--rate") { &[][..] } else { &["--rate", "1"] };
+    floe(&[&["turn-check", uri], &alice[..], rate, more].concat())
 }
 
 /// The steps that a run printed, with how they ended.
@@ -142,4 +143,36 @@ fn what_is_no_uri_is_wrong_usage() {
     let run = floe(&["turn-check", "turn:no-such-host.invalid", "--timeout", "3"]);
     assert!(run.stdout.starts_with("FAILS look-up "), "{run:?}");
     assert_eq!(run.status, 1);
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn over_tls_the_certificate_has_to_be_trusted_and_for_the_name() {
+    let made =
+        rcgen::generate_simple_self_signed(vec!["turn.example.org".to_owned()]).expect("a certificate");
+    let [chain, key] =
+        [("chain", made.cert.pem()), ("key", made.signing_key.serialize_pem())].map(|(name, pem)| {
+            let path =
+                std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("turn-check-{name}.pem"));
+            std::fs::write(&path, pem).expect("room for a file");
+            path.display().to_string()
+        });
+    let tls =
+        ["--user", "alice:secret", "--tls-listen", "127.0.0.1:0", "--tls-cert", &chain, "--tls-key", &key];
+    let server = Server::start(&[&LOCAL[..], &tls[..]].concat(), None);
+    let mut words = server.greeting.split_whitespace();
+    let uri = words.find(|word| word.starts_with("turns:")).expect("a URI for TLS");
+    let named = ["--tls-ca", &chain, "--tls-name", "turn.example.org"];
+    let run = check(uri, &[&named[..], &["--rate", "0"]].concat());
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(run.stdout.contains(" over TLS, from "), "{}", run.stdout);
+    for wrong in
+        [["--tls-ca", &*chain, "--tls-name", "other.example.org"], ["--tls-ca", &*key, "--tls-name", "x"]]
+    {
+        assert_ne!(check(uri, &wrong).status, 0, "{wrong:?}");
+    }
+    let run = check(uri, &["--tls-name", "turn.example.org"]);
+    assert!(run.stdout.contains("is the certificate for this name?"), "{}", run.stdout);
+    let run = floe(&["turn-check", "turns:127.0.0.1"]);
+    assert!(run.error(2).contains("needs --tls-name"), "{run:?}");
 }

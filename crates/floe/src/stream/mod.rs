@@ -22,6 +22,8 @@ use connect::explain;
 pub(crate) use connect::{Connected, dial};
 pub(crate) use run::run;
 pub(crate) use tls::Tls;
+#[cfg(feature = "tls")]
+pub use tls::TlsClient;
 
 /// Bytes that wait for the system to take them before data are dropped: a good second of a call with video, and some 50
 /// packets. The system's own buffer comes on top.

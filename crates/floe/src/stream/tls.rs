@@ -1,7 +1,9 @@
 //! TLS over a connection (RFC 8489 §6.2.3), by rustls. Without the feature `tls` there is none.
 
 #[cfg(feature = "tls")]
-pub(crate) use with::*;
+pub use with::TlsClient;
+#[cfg(feature = "tls")]
+pub(crate) use with::{Sink, Source, Tls, explain};
 #[cfg(not(feature = "tls"))]
 pub(crate) use without::*;
 
@@ -12,7 +14,7 @@ mod with {
 
     use floe_ice::DriverError;
     use rustls_platform_verifier::BuilderVerifierExt;
-    use tokio::io::{ReadHalf, WriteHalf};
+    use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
     use tokio::net::TcpStream;
     use tokio_rustls::rustls::crypto::ring;
     use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -74,6 +76,53 @@ mod with {
             let mut config = builder.with_no_client_auth();
             config.alpn_protocols = vec![PROTOCOL.to_vec()];
             Ok(config)
+        }
+    }
+
+    /// TLS to a TURN server as the agents of this crate have it (RFC 8489 §6.2.3, RFC 7443), for programs that talk to a server by
+    /// themselves, with [`floe_turn::Client`].
+    ///
+    /// ```
+    /// use floe::TlsClient;
+    ///
+    /// async fn connect(server: std::net::SocketAddr) -> Result<(), Box<dyn std::error::Error>> {
+    ///     let tls = TlsClient::default(); // trusts what the system trusts
+    ///     let stream = tls.connect("turn.example.org", tokio::net::TcpStream::connect(server).await?).await?;
+    ///     // Read from it into a floe_turn::client::StreamDeframer, and write what the client has to send.
+    ///     drop(stream);
+    ///     Ok(())
+    /// }
+    /// # drop(connect("192.0.2.1:5349".parse()?));
+    /// assert!(TlsClient::with_roots("no certificate").is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[derive(Clone, Default)]
+    pub struct TlsClient(Tls);
+
+    impl TlsClient {
+        /// Trusts the certificates in this text (PEM) and no others. `None` if there is none that can be used.
+        #[must_use]
+        pub fn with_roots(pem: impl AsRef<[u8]>) -> Option<Self> {
+            Tls::with_roots(pem.as_ref()).map(Self)
+        }
+
+        /// The handshake, with a server whose certificate has to be for `name`.
+        ///
+        /// # Errors
+        /// [`DriverError::Certificate`], [`DriverError::Tls`], or what became of the connection.
+        pub async fn connect(
+            &self,
+            name: &str,
+            connection: TcpStream,
+        ) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<>, DriverError> {
+            let connected = self.0.connect(name.to_owned(), connection).await;
+            connected.map(|(source, sink)| tokio::io::join(source, sink))
+        }
+    }
+
+    impl std::fmt::Debug for TlsClient {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("TlsClient").finish_non_exhaustive()
         }
     }
 
