@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod agents;
 mod browser;
 mod page;
 mod party;
