@@ -1,6 +1,6 @@
 //! The checks of RFC 8829 §5.8: the lines of each level in their order, and the values of what is known.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 
 use floe_ice::candidate::{Credentials, Description};
@@ -23,6 +23,7 @@ pub(super) fn sdp(lines: Vec<Line>) -> Result<Sdp, SdpError> {
     let sections = places(&lines, &begins);
     let sdp = Sdp { lines, sections };
     mids(&sdp)?;
+    credentials(&sdp)?;
     data_channels(&sdp)?;
     Ok(sdp)
 }
@@ -141,6 +142,19 @@ fn mids(sdp: &Sdp) -> Result<(), SdpError> {
             && !seen.insert(mid)
         {
             return Err(SdpError::at(place.begin + 1, SdpFault::DuplicateMid));
+        }
+    }
+    Ok(())
+}
+
+/// RFC 8839 §5.4: two streams with one username fragment have one password.
+fn credentials(sdp: &Sdp) -> Result<(), SdpError> {
+    let mut pwds = HashMap::new();
+    for (section, place) in sdp.sections().zip(&sdp.sections) {
+        if let Some(ufrag) = section.ufrag()
+            && *pwds.entry(ufrag).or_insert(section.pwd()) != section.pwd()
+        {
+            return Err(SdpError::at(place.begin + 1, SdpFault::TwoPasswords));
         }
     }
     Ok(())

@@ -66,6 +66,8 @@ pub enum SdpFault {
     Malformed(&'static str),
     /// Two media sections have the same identification tag (RFC 5888 §4).
     DuplicateMid,
+    /// Two media sections have the same `ice-ufrag` and not the same `ice-pwd` (RFC 8839 §5.4).
+    TwoPasswords,
     /// `ice-ufrag` or `ice-pwd` is not valid.
     Credentials(CredentialsError),
     /// Another attribute of ICE is not valid.
@@ -95,6 +97,7 @@ impl fmt::Display for SdpError {
             SdpFault::Missing(what) => write!(f, "{what} is missing"),
             SdpFault::Malformed(what) => write!(f, "{what} is not well-formed"),
             SdpFault::DuplicateMid => f.write_str("another media section has this mid"),
+            SdpFault::TwoPasswords => f.write_str("another section has this ice-ufrag and another ice-pwd"),
             SdpFault::Credentials(error) => error.fmt(f),
             // Says what is wrong and, alone, no line.
             SdpFault::Ice(fault) => write!(f, "{}", IceFault(fault)),

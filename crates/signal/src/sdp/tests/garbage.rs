@@ -112,6 +112,14 @@ fn credentials_come_in_pairs() {
 }
 
 #[test]
+fn sections_with_one_username_fragment_have_one_password() {
+    let section = |pwd: &str| format!("m=audio 9 RTP/AVP 0\r\na=ice-ufrag:8hhY\r\na=ice-pwd:{pwd}\r\n");
+    let (one, other) = (section("aPasswordOfTwentyTwoCh"), section("anotherOfTwentyTwoChar"));
+    assert_eq!(read(&format!("{HEAD}{one}{one}")).section_count(), 2);
+    assert_eq!(refused(&format!("{HEAD}{one}{other}")), (Some(8), Fault::TwoPasswords));
+}
+
+#[test]
 fn a_data_channel_has_an_sctp_port_and_a_mid_is_unique() {
     let data = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n";
     assert_eq!(refused(&format!("{HEAD}{data}")), (Some(5), Fault::Missing("sctp-port")));

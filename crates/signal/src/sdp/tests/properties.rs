@@ -46,7 +46,7 @@ proptest! {
         let Ok(mut sdp) = text.parse::<Sdp>() else { return Ok(()) };
         let ice = trickling("newU");
         for index in 0..sdp.section_count() {
-            prop_assert_eq!(sdp.set_ice(index, &ice), Ok(()));
+            prop_assert_eq!(sdp.set_ice(index, &ice), Ok(()), "{}", sdp);
             let section = sdp.section(index).expect("as many as before");
             let mut read = section.ice().expect("our own");
             // An end of candidates at session level holds for all sections, and stays.
