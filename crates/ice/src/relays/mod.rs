@@ -126,6 +126,7 @@ impl Relays {
         let is_known = |r: &Relay| r.wanted == *wanted || (r.line.is_some() && r.wanted.is_same_line(wanted));
         if let Some(known) = self.list.iter_mut().find(|r| is_known(r) && r.stage != Stage::Over) {
             known.wanted.to = wanted.to;
+            known.hurry(now, fx);
             if known.stage == Stage::Allocated {
                 self.news.push_back(News::Allocated(known.id));
             }

@@ -76,6 +76,8 @@ pub(crate) struct Relay {
     /// There was an allocation, so that one is asked for again when it is lost.
     was_allocated: bool,
     backoff: Backoff,
+    /// The server wants to be left alone until then.
+    not_before: Time,
     /// Their peers have no permission yet.
     waiting: VecDeque<Outgoing>,
     /// Ready to be sent.
@@ -109,6 +111,7 @@ impl Relay {
             moves: false,
             was_allocated: false,
             backoff: Backoff::default(),
+            not_before: Time::ZERO,
             waiting: VecDeque::new(),
             ready: VecDeque::new(),
         })
@@ -243,6 +246,7 @@ impl Relay {
     }
 
     fn pause(&mut self, retry_at: Option<Time>, now: Time) {
+        self.not_before = retry_at.unwrap_or(Time::MAX);
         self.stage = match retry_at {
             Some(earliest) => Stage::Lost(self.backoff.after_failure(earliest, now)),
             None => Stage::Over,
@@ -254,6 +258,14 @@ impl Relay {
         match self.cut.take() {
             Some(cut) if reason == Failure::Disconnected => RelayLoss::Connection(cut),
             _ => RelayLoss::Server(reason),
+        }
+    }
+
+    /// Somebody asks for it who does not know that it was lost: our own pause is over.
+    pub(super) fn hurry(&mut self, now: Time, fx: &mut Effects) {
+        if matches!(self.stage, Stage::Lost(_)) && self.not_before <= now {
+            self.backoff.reset();
+            self.retry(now, fx);
         }
     }
 

@@ -146,7 +146,10 @@ impl LineNet {
                         assert_eq!(transmit.destination, server, "a stream leads to one server");
                         Link::stream(ServerSocket(transmit.socket.0), client)
                     }
-                    None => Link::datagram(ServerSocket(0), at(HOST)),
+                    None => {
+                        assert_eq!(transmit.socket, SocketId(0), "nothing is sent on a stream that is gone");
+                        Link::datagram(ServerSocket(0), at(HOST))
+                    }
                 };
                 self.serve(transmit.destination, link, &out[..transmit.len]);
             } else if let Some(command) = self.agent.poll_command() {
@@ -254,9 +257,16 @@ impl LineNet {
         self.next -= 2;
     }
 
+    /// RFC 8445 §9.
+    pub(crate) fn restart(&mut self) {
+        self.agent.restart(self.now).expect("open");
+        self.agent.end_of_local_candidates(self.now).expect("open");
+        self.collect();
+    }
+
     /// Ends the only connection there is, from the other side.
     pub(crate) fn cut(&mut self, reason: DriverError) {
-        let socket = *self.streams.keys().next().expect("a connection");
+        let Some(&socket) = self.streams.keys().next() else { panic!("a connection") };
         self.agent.disconnected(socket, reason, self.now);
         self.collect();
     }

@@ -179,6 +179,22 @@ fn with_the_connection_the_allocation_is_lost_and_asked_for_again_ever_more_seld
 }
 
 #[test]
+fn a_restart_does_not_wait_for_the_pause_after_a_loss() {
+    let mut net = LineNet::new(Tcp, [turn(FIRST, |_| {})], plain);
+    net.run(1_000);
+    net.places.insert(at(FIRST), Place::Refusing);
+    net.cut(DriverError::ConnectionReset);
+    // The last attempt was at 64 s, and the next one will be at 124 s.
+    net.run(70_000);
+    let (address, place) = turn(FIRST, |_| {});
+    net.places.insert(address, place);
+    net.restart();
+    net.run(1_000);
+    assert_eq!(net.connects().last().map(|(ms, _)| *ms), Some(71_000));
+    assert_eq!(relayed(&net).len(), 1, "{:?}", net.events);
+}
+
+#[test]
 fn closing_the_agent_closes_the_connection() {
     let mut net = LineNet::new(Tcp, [turn(FIRST, |_| {})], plain);
     net.run(1_000);

@@ -4,6 +4,7 @@
 //! more cases, `PROPTEST_RNG_SEED` others.
 
 mod inputs;
+mod lines;
 mod pairs;
 mod single;
 
