@@ -141,9 +141,9 @@ fn agents_behind_nats_connect_and_restart_with_nothing_but_their_sessions() {
     let connected = |scene: &Scene| scene.states() == [ConnectionState::Completed; 2];
     run(&mut scene, &mut drivers, connected);
     scene.exchange_data(&[Component::default()]);
-    for side in 0..2 {
-        assert_eq!(drivers[side].session.role(), Some(scene.net[scene.peers[side]].agent().role()));
-        assert_eq!(drivers[side].session.state(), SignalingState::Stable);
+    for (driver, peer) in drivers.iter().zip(scene.peers) {
+        assert_eq!(driver.session.role(), Some(scene.net[peer].agent().role()));
+        assert_eq!(driver.session.state(), SignalingState::Stable);
     }
 
     scene.net.with(b, |peer, now| {
@@ -155,8 +155,8 @@ fn agents_behind_nats_connect_and_restart_with_nothing_but_their_sessions() {
     });
     scene.exchange_data(&[Component::default()]);
     // Who offered the restart does not become controlling (RFC 8445 §9).
-    for side in 0..2 {
-        assert_eq!(drivers[side].session.role(), Some(scene.net[scene.peers[side]].agent().role()));
+    for (driver, peer) in drivers.iter().zip(scene.peers) {
+        assert_eq!(driver.session.role(), Some(scene.net[peer].agent().role()));
     }
 }
 
