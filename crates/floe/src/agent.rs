@@ -7,6 +7,7 @@ use floe_ice::{
     RemoteParameters, Role, StreamId,
 };
 
+use crate::asked_server::AskedServer;
 use crate::builder::Builder;
 use crate::connection::Connection;
 use crate::engine::{Engine, Handle, is_over};
@@ -55,6 +56,12 @@ impl Agent {
             .local_candidates()
             .map(|(_, stream, candidate)| (stream, of_session(&agent, candidate)))
             .collect()
+    }
+
+    /// The servers that are asked about our candidates, as events name them: those of STUN first, then those of TURN.
+    #[must_use]
+    pub fn servers(&self) -> &[AskedServer] {
+        self.engine().servers()
     }
 
     // --- restart --------------------------------------------------------------------------------------------------

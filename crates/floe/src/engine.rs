@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use floe_ice::{Component, ConnectionState, GatheringState, MAX_TRANSMIT, ServerAddress, SocketId};
+use floe_ice::{Component, ConnectionState, GatheringState, MAX_TRANSMIT, SocketId};
 use floe_stun::Time;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::asked_server::AskedServer;
 use crate::event::{Events, translate};
 use crate::interfaces::Choice;
 use crate::lane::Lane;
@@ -37,7 +38,7 @@ pub(crate) struct Engine {
     state: watch::Sender<ConnectionState>,
     gathering: watch::Sender<GatheringState>,
     pub(crate) signal: Arc<Signal>,
-    servers: Vec<ServerAddress>,
+    servers: Vec<AskedServer>,
     addresses: Choice,
     /// The restarts that were seen. Used under the agent's lock.
     restarts: AtomicU64,
@@ -163,6 +164,11 @@ impl Engine {
         self.keepalives
     }
 
+    /// The servers that the agent asks.
+    pub(crate) fn servers(&self) -> &[AskedServer] {
+        &self.servers
+    }
+
     // --- states ---------------------------------------------------------------------------------------------------
 
     pub(crate) fn state(&self) -> ConnectionState {
@@ -279,9 +285,9 @@ pub(crate) fn is_over(state: ConnectionState) -> bool {
 }
 
 /// The servers as the agent numbers them: first those of STUN, then those of TURN.
-fn servers(config: &floe_ice::Config) -> Vec<ServerAddress> {
-    let relays = config.gather.relays.iter().map(|relay| &relay.address);
-    config.gather.servers.iter().chain(relays).cloned().collect()
+fn servers(config: &floe_ice::Config) -> Vec<AskedServer> {
+    let stun = config.gather.servers.iter().cloned().map(AskedServer::from);
+    stun.chain(config.gather.relays.iter().map(AskedServer::from)).collect()
 }
 
 /// Every component of every stream, in order.

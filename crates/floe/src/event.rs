@@ -6,11 +6,11 @@ use std::sync::Mutex;
 
 use floe_ice::{
     Candidate, Component, ConnectionState, ConsentLoss, Credentials, GatheringFailure, GatheringState,
-    PairId, PairInfo, PairState, PairStats, RelayLoss, RestartCause, Role, SelectionReason, ServerAddress,
-    StreamId,
+    PairId, PairInfo, PairState, PairStats, RelayLoss, RestartCause, Role, SelectionReason, StreamId,
 };
 use tokio::sync::Notify;
 
+use crate::asked_server::AskedServer;
 use crate::engine::lock;
 
 /// Events kept for an application that does not ask for them; beyond it the oldest is forgotten.
@@ -33,7 +33,7 @@ pub enum Event {
     /// follows if there is none yet.
     ServerAnswered {
         /// The server.
-        server: ServerAddress,
+        server: AskedServer,
         /// Our address, which the server was asked from.
         address: SocketAddr,
         /// What the server sees: the same address where no NAT is in between.
@@ -42,7 +42,7 @@ pub enum Event {
     /// One source of candidates failed; the others go on.
     GatheringProblem {
         /// The server, if it is about one.
-        server: Option<ServerAddress>,
+        server: Option<AskedServer>,
         /// The local address, if it is about one.
         address: Option<SocketAddr>,
         /// What went wrong.
@@ -52,7 +52,7 @@ pub enum Event {
     /// left.
     RelayLost {
         /// The server.
-        server: ServerAddress,
+        server: AskedServer,
         /// Our address, which the server was reached from.
         address: SocketAddr,
         /// Why.
@@ -179,7 +179,7 @@ fn local_of(agent: &floe_ice::Agent, info: &PairInfo<'_>) -> Candidate {
 /// The agent's event with what it names; `None` if that is gone already.
 pub(crate) fn translate(
     agent: &floe_ice::Agent,
-    servers: &[ServerAddress],
+    servers: &[AskedServer],
     event: floe_ice::Event,
 ) -> Option<Event> {
     Some(match event {

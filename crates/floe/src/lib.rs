@@ -60,6 +60,7 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod asked_server;
 mod builder;
 mod connection;
 mod driver;
@@ -85,6 +86,7 @@ pub use floe_stun as stun;
 pub use floe_turn as turn;
 
 pub use agent::Agent;
+pub use asked_server::AskedServer;
 pub use builder::Builder;
 pub use connection::{Connection, DatagramCounters};
 pub use error::{ConnectError, RecvError, SendError, StartError};

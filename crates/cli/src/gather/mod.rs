@@ -5,7 +5,7 @@ mod report;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use floe::{Agent, Builder, Event, GatheringState, RelayServer, ServerAddress, interfaces};
+use floe::{Agent, Builder, Event, GatheringState, interfaces};
 use serde_json::json;
 
 use crate::duration::short;
@@ -68,7 +68,6 @@ pub(crate) fn run(args: &Args) -> Outcome {
 
 async fn gather(args: &Args) -> Outcome {
     let patience = Duration::from_secs(args.timeout.into());
-    let mut servers: Vec<ServerAddress> = Vec::new();
     let builder = args.stun.iter().fold(Agent::builder(), Builder::stun_server);
     let builder = args.relay.apply(builder)?;
     let builder = args.bind.iter().fold(builder, |builder, &address| builder.bind(address));
@@ -78,10 +77,7 @@ async fn gather(args: &Args) -> Outcome {
     });
     let started = Instant::now();
     let agent = builder.start().await.map_err(|error| Failure::of_start(&error))?;
-    servers.extend(args.stun.iter().filter_map(|text| text.parse().ok()));
-    let relays = args.relay.turn.iter().filter_map(|uri| RelayServer::from_uri(uri, "", "").ok());
-    servers.extend(relays.map(|relay| relay.address));
-    let mut report = Report::new(interface_names(), &servers);
+    let mut report = Report::new(interface_names(), agent.servers());
     let all = tokio::time::timeout(patience + LOOKUP, async {
         while let Some(event) = agent.next_event().await {
             let is_complete = event == Event::GatheringStateChanged(GatheringState::Complete);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use floe::ice::candidate::CandidateKind;
-use floe::{Candidate, Event, ServerAddress};
+use floe::{AskedServer, Candidate, Event};
 use serde_json::{Value, json};
 
 use crate::duration::short;
@@ -47,7 +47,7 @@ pub(crate) struct Report {
 
 impl Report {
     /// A report on gathering at these servers, on a machine with these interfaces.
-    pub(crate) fn new(interfaces: BTreeMap<IpAddr, String>, servers: &[ServerAddress]) -> Self {
+    pub(crate) fn new(interfaces: BTreeMap<IpAddr, String>, servers: &[AskedServer]) -> Self {
         let servers = servers.iter().map(ToString::to_string).collect();
         Self { interfaces, servers, candidates: 0, answers: Vec::new(), pending: None }
     }
@@ -207,8 +207,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn server(name: &str) -> ServerAddress {
-        ServerAddress::Name { host: name.to_owned(), port: 3478 }
+    fn server(name: &str) -> AskedServer {
+        floe::ServerAddress::Name { host: name.to_owned(), port: 3478 }.into()
     }
 
     fn report() -> Report {
