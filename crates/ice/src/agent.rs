@@ -349,6 +349,16 @@ impl Agent {
     #[must_use]
     pub fn poll_transmit(&mut self, out: &mut [u8]) -> Option<Transmit> {
         debug_assert!(out.len() >= MAX_TRANSMIT, "poll_transmit needs a buffer of MAX_TRANSMIT bytes");
+        // What most calls find.
+        if self.fx.next_packet().is_none() && self.relays.is_empty() {
+            self.retirees.forget_keys();
+            return None;
+        }
+        self.next_transmit(out)
+    }
+
+    #[inline(never)]
+    fn next_transmit(&mut self, out: &mut [u8]) -> Option<Transmit> {
         loop {
             let Some(packet) = self.fx.next_packet() else {
                 return self.poll_relays(out);
@@ -462,6 +472,11 @@ impl Agent {
     /// The tail of every input: gathering's and the sessions' share, what follows for the whole, and when to wake up next.
     fn settle(&mut self, now: Time) {
         self.now = now;
+        if self.is_preparing() {
+            self.session.take_found(&mut self.gatherer, &mut self.fx);
+            self.due = None;
+            return;
+        }
         if !self.relays.is_idle() {
             self.settle_relays(now);
         }
@@ -478,6 +493,15 @@ impl Agent {
         let due = self.session.next_timeout(&self.gatherer, now);
         let relays = self.relays.next_timeout();
         self.due = due.into_iter().chain(self.retirees.next_timeout(now)).chain(relays).min();
+    }
+
+    /// Candidates are collected and the peer is not known: there is nothing to do but to announce them, and nothing will be due. Half
+    /// of the inputs of connecting come while it is so.
+    fn is_preparing(&self) -> bool {
+        self.session.is_preparing()
+            && self.relays.is_idle()
+            && self.retirees.is_empty()
+            && self.gatherer.is_at_rest()
     }
 
     fn settle_sessions(&mut self, now: Time) {

@@ -159,6 +159,11 @@ impl Gatherer {
         self.work.is_some()
     }
 
+    /// Nothing is under way, and no socket is left to be closed.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.work.is_none() && self.sockets.is_empty()
+    }
+
     /// Whether there is anybody to ask.
     fn has_servers(&self) -> bool {
         let config = self.config();

@@ -208,6 +208,11 @@ impl Session {
         }
     }
 
+    /// It has no peer, and is not waiting for one that answers a restart.
+    pub(crate) fn is_preparing(&self) -> bool {
+        self.answer_by.is_none() && !self.has_any_peer()
+    }
+
     /// When something is due next. Always later than `now`, after [`Session::settle`] at `now`.
     pub(crate) fn next_timeout(&self, gatherer: &Gatherer, now: Time) -> Option<Time> {
         let mut next = self.transactions.next_timeout().unwrap_or(Time::MAX);
