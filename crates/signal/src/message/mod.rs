@@ -34,13 +34,20 @@ use serde::{Deserialize, Serialize};
 pub use code::{EndReason, ErrorCode};
 pub use error::MessageError;
 pub use id::ParticipantId;
+pub(crate) use read::too_long;
 pub use server::{IceServer, Join, Participant, Welcome};
 
 /// The version of the protocol, which every message carries as `v`.
 pub const VERSION: u64 = 1;
 
-/// The longest message that is read, in bytes: the longest SDP with room for the escapes of its line ends.
-pub const MAX_MESSAGE: usize = 320 * 1024;
+/// The longest message that is read, in bytes: the longest SDP, in which each byte may need an escape, and some more.
+pub const MAX_MESSAGE: usize = 2 * crate::sdp::Sdp::MAX_LEN + 64 * 1024;
+
+/// The longest candidate line, name, room, token or text that is read, in bytes.
+pub const MAX_TEXT: usize = 4096;
+
+/// The longest identification tag and username fragment of a candidate that is read, in bytes (RFC 8839 §5.4 has 256 for the latter).
+pub const MAX_TAG: usize = 256;
 
 /// The largest integer that JavaScript has exactly (2⁵³ − 1): the limit of every number in a message.
 pub const MAX_NUMBER: u64 = (1 << 53) - 1;

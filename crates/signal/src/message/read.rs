@@ -2,16 +2,16 @@
 
 use std::borrow::Cow;
 
+use floe_ice::candidate::CandidateInit;
+
 use super::code::cut;
 use super::wire::Wire;
 use super::{
-    EndReason, Envelope, Join, MAX_MESSAGE, MAX_NUMBER, Message, MessageError, Participant, VERSION, Welcome,
-    scan,
+    EndReason, Envelope, Join, MAX_MESSAGE, MAX_NUMBER, MAX_TAG, MAX_TEXT, Message, MessageError,
+    Participant, VERSION, Welcome, scan,
 };
 use crate::sdp::Sdp;
 
-/// The longest name, room, token or text, in bytes.
-const MAX_TEXT: usize = 4096;
 /// How much is kept of a type that is not known, and of what serde says, in bytes.
 const MAX_TYPE: usize = 64;
 const MAX_WORDS: usize = 200;
@@ -41,7 +41,7 @@ impl Envelope {
         message(wire)
     }
 
-    /// Writes the message. A message in this type is always within the limits when its SDP, names and lists are.
+    /// Writes the message. It can be read when its SDP, texts and lists are within their limits.
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut wire = members(&self.message);
@@ -100,10 +100,24 @@ fn check_lengths(wire: &Wire<'_>) -> Result<(), MessageError> {
         Err(MessageError::MemberTooLong("iceServers"))
     } else if wire.description.as_ref().is_some_and(|description| description.sdp.len() > Sdp::MAX_LEN) {
         Err(MessageError::MemberTooLong("sdp"))
-    } else if wire.candidate.iter().flatten().any(|candidate| candidate.candidate.len() > MAX_TEXT) {
-        Err(MessageError::MemberTooLong("candidate"))
+    } else if let Some(member) = wire.candidate.iter().flatten().find_map(|candidate| too_long(candidate)) {
+        Err(MessageError::MemberTooLong(member))
     } else {
         Ok(())
+    }
+}
+
+/// The member of a candidate that is longer than is read.
+pub(crate) fn too_long(candidate: &CandidateInit) -> Option<&'static str> {
+    let is_long = |tag: &Option<String>| tag.as_ref().is_some_and(|tag| tag.len() > MAX_TAG);
+    if candidate.candidate.len() > MAX_TEXT {
+        Some("candidate")
+    } else if is_long(&candidate.sdp_mid) {
+        Some("sdpMid")
+    } else if is_long(&candidate.username_fragment) {
+        Some("usernameFragment")
+    } else {
+        None
     }
 }
 

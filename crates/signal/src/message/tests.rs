@@ -182,6 +182,19 @@ fn size_depth_and_number_are_bounded() {
     assert_eq!(refused(&of_a_call("description", &sdp)).code(), ErrorCode::TooLarge);
     let candidate = format!(r#","candidate":{{"candidate":"{long}"}}"#);
     assert_eq!(refused(&of_a_call("candidate", &candidate)), MessageError::MemberTooLong("candidate"));
+    for member in ["sdpMid", "usernameFragment"] {
+        let candidate = format!(r#","candidate":{{"{member}":"{}"}}"#, "x".repeat(257));
+        assert_eq!(refused(&of_a_call("candidate", &candidate)), MessageError::MemberTooLong(member));
+    }
+}
+
+#[test]
+fn the_longest_description_fits_a_message() {
+    let sdp = "a=\"\r\n".repeat(Sdp::MAX_LEN / 5);
+    let mut longest =
+        Envelope::new(Message::Description(SessionDescription::offer(sdp))).from(id("a")).to(id("b"));
+    (longest.call, longest.seq) = (Some(MAX_NUMBER), Some(MAX_NUMBER));
+    assert_eq!(Envelope::from_json(&longest.to_json()), Ok(longest));
 }
 
 #[test]

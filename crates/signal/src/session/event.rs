@@ -121,6 +121,8 @@ pub enum SessionError {
     Rollback,
     /// Too much is not acknowledged yet: wait, or hang up.
     Backlog,
+    /// This member of a candidate is longer than may be sent.
+    TooLong(&'static str),
 }
 
 impl fmt::Display for SessionError {
@@ -135,6 +137,7 @@ impl fmt::Display for SessionError {
             Self::HalfRestart => f.write_str("a restart has another ufrag and another pwd"),
             Self::RestartMismatch => f.write_str("offer and answer restart ICE together, or not"),
             Self::Rollback => f.write_str("a rollback is not set but sent by reject_offer"),
+            Self::TooLong(member) => write!(f, "{member} is longer than it may be"),
             Self::Backlog => f.write_str("too much is not acknowledged yet"),
         }
     }

@@ -32,7 +32,7 @@ use floe_ice::{Role, Time};
 pub use config::Config;
 pub use event::{Event, Received, SessionError, SignalingState, Stats};
 
-use crate::message::{EndReason, Envelope, MAX_NUMBER, Message, SessionDescription};
+use crate::message::{EndReason, Envelope, MAX_NUMBER, Message, SessionDescription, too_long};
 use crate::sdp::Sdp;
 use call::{Call, Ending};
 use effects::Effects;
@@ -166,9 +166,12 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`SessionError::NoCall`] or [`SessionError::Backlog`].
+    /// [`SessionError::NoCall`], [`SessionError::Backlog`], or [`SessionError::TooLong`] for what no peer would read.
     pub fn add_local_candidate(&mut self, candidate: CandidateInit, now: Time) -> Result<(), SessionError> {
         let call = self.call.as_mut().ok_or(SessionError::NoCall)?;
+        if let Some(member) = too_long(&candidate) {
+            return Err(SessionError::TooLong(member));
+        }
         let message = Message::Candidate(candidate);
         if !call.outbound.has_room(&message) {
             return Err(SessionError::Backlog);

@@ -1,7 +1,7 @@
 //! Messages that are lost, late, and twice there.
 
 use super::*;
-use crate::message::EndReason;
+use crate::message::{EndReason, MAX_TEXT};
 use crate::session::SessionError;
 use crate::session::outbound::{MAX_UNACKED, MAX_UNACKED_BYTES};
 
@@ -97,11 +97,13 @@ fn nothing_grows_without_end_when_the_peer_acknowledges_nothing() {
     assert_eq!((refused, pair.ann.waiting().2), (Some(SessionError::Backlog), MAX_UNACKED));
     let mut pair = Pair::in_call();
     let mut long = candidate("annA", 1);
-    long.candidate += &" x".repeat(100_000);
+    long.candidate += &" ".repeat(MAX_TEXT - long.candidate.len());
     let taken =
         (0..2000).take_while(|_| pair.ann.add_local_candidate(long.clone(), pair.now).is_ok()).count();
-    assert!(taken * 200_000 < MAX_UNACKED_BYTES, "{taken}");
-    assert_eq!(pair.ann.set_local_description(offer("annA"), pair.now), Ok(()));
+    assert!(taken < MAX_UNACKED && taken * MAX_TEXT < MAX_UNACKED_BYTES, "{taken}");
+    long.candidate.push(' ');
+    let longer = pair.ann.add_local_candidate(long, pair.now);
+    assert_eq!(longer, Err(SessionError::TooLong("candidate")));
 }
 
 #[test]
