@@ -11,8 +11,10 @@ mod server;
 use std::net::{SocketAddr, UdpSocket};
 use std::thread;
 
+use floe_stun::attributes::AddressFamily;
 use floe_turn::Carrier;
-use floe_turn::client::{Config, Credentials, Event, Failure};
+use floe_turn::client::{Config, Credentials, Event, Failure, PortRequest, Relayed};
+use floe_turn::server::SharedSecret;
 
 use driver::Driver;
 use server::{Coturn, PASSWORD, USER};
@@ -108,4 +110,64 @@ fn coturn_refuses_a_wrong_password_and_the_client_says_so() {
     driver.allocate();
     let failed = driver.until(|event| matches!(event, Event::Failed { .. }));
     assert_eq!(failed, Event::Failed { reason: Failure::WrongCredentials, retry_at: None });
+}
+
+#[test]
+fn coturn_takes_time_limited_credentials_and_refuses_those_whose_time_is_over() {
+    let server = Coturn::start_with(&["--use-auth-secret", "--static-auth-secret=north"]);
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+    for (expires, holds) in [(now + 3600, true), (now - 3600, false)] {
+        let (username, password) = SharedSecret::new(b"north").issue("alice", expires);
+        let credentials = Credentials::new(username, password).expect("the name is short");
+        let mut driver = Driver::connect(Config::new(server.address, Some(credentials), [7; 32]));
+        driver.allocate();
+        let ended = driver.until(|event| matches!(event, Event::Allocated(_) | Event::Failed { .. }));
+        if holds {
+            assert!(matches!(ended, Event::Allocated(_)), "{ended:?}");
+        } else {
+            assert_eq!(ended, Event::Failed { reason: Failure::WrongCredentials, retry_at: None });
+        }
+    }
+}
+
+#[test]
+fn coturns_quota_is_said_and_when_to_ask_again() {
+    let account = format!("{USER}:{PASSWORD}");
+    let server = Coturn::start_with(&["--user-quota=1", "-u", &account]);
+    let mut first = Driver::connect(config(&server, Carrier::Datagram, PASSWORD));
+    first.allocate();
+    first.until(|event| matches!(event, Event::Allocated(_)));
+    let mut second = Driver::connect(config(&server, Carrier::Datagram, PASSWORD));
+    second.allocate();
+    let refused = second.until(|event| matches!(event, Event::Failed { .. }));
+    // RFC 8656 §7.4: not before a minute has passed.
+    assert!(
+        matches!(refused, Event::Failed { reason: Failure::QuotaReached, retry_at: Some(_) }),
+        "{refused:?}"
+    );
+    first.close();
+    first.until(|event| matches!(event, Event::Closed));
+}
+
+/// coturn 4.6 passes over ADDITIONAL-ADDRESS-FAMILY, and says nothing of the family that is missing.
+#[test]
+fn coturn_gives_either_family_and_one_where_both_are_asked_for() {
+    let account = format!("{USER}:{PASSWORD}");
+    let server = Coturn::start_with(&["-E", "::1", "-u", &account]);
+    let one = |family| Relayed::One { family: Some(family), port: PortRequest::Any };
+    for (relayed, ip) in [
+        (one(AddressFamily::Ipv4), "127.0.0.1"),
+        (one(AddressFamily::Ipv6), "::1"),
+        (Relayed::Both { even_port: false }, "127.0.0.1"),
+    ] {
+        let mut driver = Driver::connect(Config { relayed, ..config(&server, Carrier::Datagram, PASSWORD) });
+        driver.allocate();
+        let allocated = driver.until(|event| matches!(event, Event::Allocated(_) | Event::Failed { .. }));
+        let Event::Allocated(allocated) = allocated else { panic!("{relayed:?}: {allocated:?}") };
+        let addresses: Vec<String> = allocated.addresses().map(|a| a.ip().to_string()).collect();
+        assert_eq!(addresses, [ip], "{relayed:?}");
+        driver.close();
+        driver.until(|event| matches!(event, Event::Closed));
+    }
 }

@@ -42,10 +42,16 @@ static TURN: Mutex<()> = Mutex::new(());
 impl Coturn {
     /// A server on a port of the system's choice whose nonces last for a second.
     pub(crate) fn start() -> Self {
-        (0..ATTEMPTS).find_map(|_| Self::try_start()).expect("turnserver starts: tests/run installs it")
+        let account = format!("{USER}:{PASSWORD}");
+        Self::start_with(&["--stale-nonce=1", "-u", &account])
     }
 
-    fn try_start() -> Option<Self> {
+    /// With these switches beside those of every server here.
+    pub(crate) fn start_with(more: &[&str]) -> Self {
+        (0..ATTEMPTS).find_map(|_| Self::try_start(more)).expect("turnserver starts: tests/run installs it")
+    }
+
+    fn try_start(more: &[&str]) -> Option<Self> {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let free = UdpSocket::bind("127.0.0.1:0").ok()?;
         let address = free.local_addr().ok()?;
@@ -56,19 +62,11 @@ impl Coturn {
         let roots = certify(&files)?;
         drop((free, free_for_tls));
         let mut command = Command::new("turnserver");
-        let switches = ["-n", "-a", "--allow-loopback-peers", "--no-dtls", "--no-cli", "--mobility"];
-        command.args(switches).args([
-            "--log-file",
-            "stdout",
-            "--simple-log",
-            "--stale-nonce=1",
-            "-r",
-            "floe",
-        ]);
+        command.args(["-n", "-a", "--allow-loopback-peers", "--no-dtls", "--no-cli", "--mobility"]);
+        command.args(["--log-file", "stdout", "--simple-log", "-r", "floe"]).args(more);
         command.args(["-L", "127.0.0.1", "-E", "127.0.0.1", "-p", &address.port().to_string()]);
         command.arg("--tls-listening-port").arg(tls.port().to_string());
         command.arg("--cert").arg(files.join("certificate")).arg("--pkey").arg(files.join("key"));
-        command.arg("-u").arg(format!("{USER}:{PASSWORD}"));
         command.arg("-b").arg(files.join("db")).arg("--pidfile").arg(files.join("pid"));
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
         let mut server = Self { process, files, address, tls, roots, _turn };
