@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use floe_benches::floe::Floe;
+use floe_benches::floor::Floor;
 use floe_benches::meter::Case;
 #[cfg(feature = "peers")]
 use floe_benches::peers::{Is, Rice, Rtc};
@@ -19,6 +20,22 @@ use floe_benches::world::{Agent, Post, Setup, World};
 const fn case<A: Agent, const N: u8>(name: &'static str, repetitions: u32) -> Case {
     Case { name, repetitions, instructions: None, allocations: None, run: connect::<A, N> }
 }
+
+/// The messages of connecting over one pair, and nothing around them.
+const FLOOR: Case = Case {
+    name: "hand-written floor, N = 1",
+    repetitions: 1000,
+    instructions: None,
+    allocations: Some(0.0),
+    run: |repetitions| {
+        let mut floor = Floor::new();
+        timing::of(|| {
+            for _ in 0..repetitions {
+                assert!(std::hint::black_box(&mut floor).connect(), "all messages are authentic");
+            }
+        })
+    },
+};
 
 const FLOE: [Case; 6] = [
     case::<Floe, 1>("floe, N = 1", 1000),
@@ -67,6 +84,6 @@ fn connect<A: Agent, const N: u8>(repetitions: u32) -> Duration {
 }
 
 fn main() -> ExitCode {
-    let cases: Vec<Case> = FLOE.into_iter().chain(PEERS).collect();
+    let cases: Vec<Case> = [FLOOR].into_iter().chain(FLOE).chain(PEERS).collect();
     floe_benches::run::main("connect", &cases, tables::report)
 }

@@ -11,7 +11,7 @@ use floe_benches::report::{Report, Verdict, figure};
 use floe_benches::timing;
 use floe_benches::world::{Account, Agent, Nanos, Setup, World};
 
-use crate::{FLOE, LIMIT, PEERS};
+use crate::{FLOE, FLOOR, LIMIT, PEERS};
 
 /// The sizes at which everything is measured; above them, time only.
 const SMALL: [u8; 3] = [1, 4, 10];
@@ -25,7 +25,7 @@ struct Measured {
 
 impl Measured {
     fn new() -> Self {
-        let cases: Vec<&Case> = FLOE.iter().chain(&PEERS).collect();
+        let cases: Vec<&Case> = [&FLOOR].into_iter().chain(&FLOE).chain(&PEERS).collect();
         let names = || cases.iter().map(|case| case.name);
         let nanoseconds = names().zip(timing::nanoseconds(&cases)).collect();
         // Instructions of a large number of pairs take the alternatives minutes under valgrind.
@@ -95,11 +95,19 @@ fn costs(report: &mut Report, measured: &Measured) {
     for (n, budget) in [(1, 6.0), (4, 14.0), (10, 35.0), (100, 500.0)] {
         let what = format!("connect, CPU of both, N = {n}");
         let ours = measured.microseconds(Floe::NAME, n).unwrap_or(f64::NAN);
-        let floor = if n == 1 { "1.6 µs: HMAC-SHA1 and CRC-32 of six packets" } else { "" };
+        let least = floor(measured, n);
         let verdict = Verdict::at_most(what, ours, budget, "µs").alternatives(measured.others(n, 1.0));
-        let verdict = verdict.floor(floor);
+        let verdict = verdict.floor(least);
         report.verdict(&if n == 1 || n == 10 { verdict.headline() } else { verdict });
     }
+}
+
+/// The keys, HMAC-SHA1 and CRC-32 of ten packets.
+fn floor(measured: &Measured, n: u8) -> String {
+    let ns = measured.nanoseconds.get(FLOOR.name).filter(|_| n == 1);
+    ns.map_or_else(String::new, |ns| {
+        format!("{} µs: keys, HMAC-SHA1 and CRC-32 of ten packets", figure(ns / 1000.0))
+    })
 }
 
 fn row<A: Agent>(measured: &Measured, n: u8) -> Vec<String> {
