@@ -285,6 +285,8 @@ impl Candidate {
     /// The value of the first extension of this name (without case), which may be empty.
     #[must_use]
     pub fn extension(&self, name: &str) -> Option<&str> {
+        // Most candidates have none, and all are asked for their ufrag.
+        self.details.as_ref()?;
         self.extensions().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 

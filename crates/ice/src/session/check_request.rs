@@ -93,7 +93,7 @@ impl Session {
 
     /// Whether it can be nothing but the question for consent (RFC 7675 §5.1), and of what follows nothing would come but the answer:
     /// the peer asks on the pair that data of a concluded component goes on (§8.1.2), in its role, and does not nominate. This is
-    /// what a connected agent gets most; known at a glance, it is answered in 8000 instructions and not in 8300.
+    /// what a connected agent gets most; known at a glance, it takes 110 fewer of the 1700 instructions around the cryptography.
     fn is_consent_check(&self, component: Component, request: &CheckRequest, sender: &[u8]) -> bool {
         let Some(state) = self.component(component) else { return false };
         state.selected.is_some()
