@@ -190,7 +190,7 @@ impl IcePeer {
         &self.agent.0
     }
 
-    /// The agent, for calls that this type has no method for. Within [`Network::with`] what they cause is sent.
+    /// The agent, for calls that this type has no method for. Within [`Network::with`](crate::Network::with) what they cause is sent.
     #[must_use]
     pub const fn agent_mut(&mut self) -> &mut Agent {
         &mut self.agent.0
