@@ -261,7 +261,12 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Says that a side's candidates have ended. If they have not, the peer ignores those that come later, and may take the side
+    /// for one without a component (RFC 8445 §6.1.2.2): the two need not agree.
     fn end(&mut self, side: usize) {
+        let Side { agent, candidates, signalled, .. } = &self.sides[side];
+        let complete = agent.agent().gathering_state() == GatheringState::Complete;
+        self.disturbed |= !complete || *signalled < candidates.len();
         let peer = &mut self.sides[1 - side].agent;
         let _ = peer.call(self.now, |agent, now| agent.end_of_remote_candidates(StreamId::FIRST, now));
     }
