@@ -167,8 +167,9 @@ impl<'a> Section<'a> {
     ///
     /// # Errors
     ///
-    /// One of username fragment and password is there without the other, or there are more candidates than
-    /// [`Description::MAX_CANDIDATES`]; every line for itself was checked when the SDP was parsed.
+    /// One of username fragment and password is there without the other, there are more candidates than
+    /// [`Description::MAX_CANDIDATES`], or `remote-candidates` have a component twice; every line for itself was checked when the
+    /// SDP was parsed.
     pub fn ice(self) -> Result<Description, SdpError> {
         let begin = self.sdp.range(self.index).start;
         let session = (1..).zip(self.sdp.session_lines());
