@@ -146,8 +146,12 @@ impl Scene {
             3 => drop(self.client.new_port(now)),
             4 => self.client.moved(now),
             5 => self.client.disconnected(now),
-            6 | 7 => drop(self.client.permit(peer(input).ip(), now)),
-            8 | 9 => drop(self.client.bind(peer(input), now)),
+            // What it wants again counts before the next request for it has left: answers to earlier ones may still come.
+            what @ 6..=9 => {
+                let peer = peer(input);
+                let wanted = if what < 8 { self.client.permit(peer.ip(), now) } else { self.client.bind(peer, now) };
+                self.asked.extend(wanted.is_ok().then(|| peer.ip().to_canonical()));
+            }
             10 => {
                 let peer = peer(input);
                 self.client.forbid(peer.ip(), now);
