@@ -390,7 +390,12 @@ impl<'a> World<'a> {
         self.with(side, |player, now| player.agent.signal(component.stream, &candidate, now));
     }
 
+    /// Tells a side that its peer's candidates have ended. If they have not, those that come later are ignored, and a stream may fail
+    /// on this side that has its path on the other.
     fn end(&mut self, side: usize, stream: StreamId) {
+        let peer = self.player(1 - side);
+        let complete = peer.agent.agent().gathering_state() == GatheringState::Complete;
+        self.disturbed |= !complete || peer.signalled < peer.candidates.len();
         let _ = self.with(side, |player, now| {
             player.agent.call(now, |agent, now| agent.end_of_remote_candidates(stream, now))
         });
@@ -485,7 +490,7 @@ impl<'a> World<'a> {
             return;
         }
         assert_ne!(self.player(0).agent.agent().role(), self.player(1).agent.agent().role());
-        // A stream whose candidates ended too early has failed, on both sides.
+        // A stream without candidates has failed, on both sides.
         for component in self.components() {
             let paths = [0, 1].map(|side| self.player(side).agent.agent().send_path(component).is_ok());
             assert_eq!(paths[0], paths[1], "{component:?}");
