@@ -1,6 +1,7 @@
 //! Two agents at any sites of a virtual network, and every operation that an application, a driver, a network and an
 //! attacker have, in any order.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -61,6 +62,8 @@ struct World<'a> {
     completes: bool,
     /// Something happened after which the two need not connect.
     disturbed: bool,
+    /// The streams of which a side was told too early that the candidates have ended.
+    cut_short: BTreeSet<StreamId>,
     /// Forged messages, for their ids.
     forged: u64,
 }
@@ -91,7 +94,7 @@ impl<'a> World<'a> {
         // With room for so few pairs, not every component gets its own.
         let is_tight = |place: &Place| net[place.player].agent.has_tight_limits();
         let disturbed = places.iter().any(is_tight);
-        let mut world = Self { input, net, places, streams, completes, disturbed, forged: 0 };
+        let mut world = Self { input, net, places, streams, completes, disturbed, cut_short: BTreeSet::new(), forged: 0 };
         for side in 0..2 {
             match setup & 0x18 {
                 0x00 => world.order(side, Task::Gather),
@@ -390,12 +393,14 @@ impl<'a> World<'a> {
         self.with(side, |player, now| player.agent.signal(component.stream, &candidate, now));
     }
 
-    /// Tells a side that its peer's candidates have ended. If they have not, those that come later are ignored, and a stream may fail
-    /// on this side that has its path on the other.
+    /// Tells a side that its peer's candidates have ended. If they have not, those that come later are ignored: this side may take the
+    /// peer for one without a component (RFC 8445 §6.1.2.2) that the peer has, and the stream fails on one side alone.
     fn end(&mut self, side: usize, stream: StreamId) {
         let peer = self.player(1 - side);
         let complete = peer.agent.agent().gathering_state() == GatheringState::Complete;
-        self.disturbed |= !complete || peer.signalled < peer.candidates.len();
+        if !complete || peer.signalled < peer.candidates.len() {
+            self.cut_short.insert(stream);
+        }
         let _ = self.with(side, |player, now| {
             player.agent.call(now, |agent, now| agent.end_of_remote_candidates(stream, now))
         });
@@ -492,6 +497,9 @@ impl<'a> World<'a> {
         assert_ne!(self.player(0).agent.agent().role(), self.player(1).agent.agent().role());
         // A stream without candidates has failed, on both sides.
         for component in self.components() {
+            if self.cut_short.contains(&component.stream) {
+                continue;
+            }
             let paths = [0, 1].map(|side| self.player(side).agent.agent().send_path(component).is_ok());
             assert_eq!(paths[0], paths[1], "{component:?}");
             if paths[0] {

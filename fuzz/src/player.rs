@@ -110,6 +110,7 @@ impl Player {
     pub(crate) fn send(&mut self, component: Component, now: Time) -> bool {
         let Ok(path) = self.agent.agent().send_path(component) else { return false };
         assert!(!self.agent.closed);
+        assert!(self.bound(path.socket).is_some(), "a path on a socket of ours");
         self.data.push_back((path.socket, path.destination));
         self.agent.call(now, |agent, now| agent.record_sent(component, 1, DATA.len() as u64, now));
         true
@@ -259,14 +260,14 @@ impl Endpoint for Player {
         if self.holds {
             return None;
         }
-        if let Some((number, destination)) = self.data.pop_front() {
-            let bound = self.bound(number).expect("a path on a socket of ours");
+        while let Some((number, destination)) = self.data.pop_front() {
+            // What was queued before the socket went has nowhere to go.
+            let Some(bound) = self.bound(number) else { continue };
             out[..DATA.len()].copy_from_slice(&DATA);
             return Some(Transmit::new(bound.id, destination, DATA.len()));
         }
         loop {
             let packet = self.outgoing.pop_front()?;
-            // What was queued before the socket went has nowhere to go.
             let Some(bound) = self.bound(packet.socket).filter(|bound| !bound.failed) else { continue };
             out[..packet.bytes.len()].copy_from_slice(&packet.bytes);
             let transmit = Transmit::new(bound.id, packet.destination, packet.bytes.len());

@@ -52,10 +52,6 @@ fn ours() -> Description {
 fn change(sdp: &Sdp) {
     let mut changed = sdp.clone();
     for index in 0..sdp.section_count().min(4) {
-        // Lines that contradict each other may be at session level, where those of other sections stay.
-        if changed.section(index).is_none_or(|section| section.ice().is_err()) {
-            return;
-        }
         // Lines may be added only as long as there is room.
         if changed.set_ice(index, &ours()).is_err() {
             return;

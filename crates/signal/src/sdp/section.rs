@@ -169,7 +169,7 @@ impl<'a> Section<'a> {
     ///
     /// One of username fragment and password is there without the other, there are more candidates than
     /// [`Description::MAX_CANDIDATES`], or `remote-candidates` have a component twice; every line for itself was checked when the
-    /// SDP was parsed.
+    /// SDP was parsed. None of that is left once [`Sdp::set_ice`](super::Sdp::set_ice) has set the section.
     pub fn ice(self) -> Result<Description, SdpError> {
         let begin = self.sdp.range(self.index).start;
         let session = (1..).zip(self.sdp.session_lines());

@@ -51,12 +51,16 @@ pub(super) fn section(sdp: &str, index: usize) -> Result<Description, Descriptio
     let mut session = Level::new();
     let mut media = Level::new();
     let mut sections = 0;
+    let has_sections = sdp.starts_with("m=") || sdp.contains("\nm=");
     for (number, line) in (1..).zip(sdp.split('\n')) {
         let line = line.trim_end_matches('\r');
         if line.starts_with("m=") {
             sections += 1;
         } else if sections == 0 {
-            attribute(&mut session, (number, line))?;
+            // Whatever they say there, they are about no section.
+            if !has_sections || !is_media_level(line) {
+                attribute(&mut session, (number, line))?;
+            }
         } else if sections - 1 == index {
             attribute(&mut media, (number, line))?;
         }
@@ -68,8 +72,14 @@ pub(super) fn section(sdp: &str, index: usize) -> Result<Description, Descriptio
     }
 }
 
-/// A media section with what the session level says for all of them. Candidates, `remote-candidates` and `ice-mismatch`
-/// exist at the media level only (RFC 8839 §5.1–5.3).
+/// Candidates, `remote-candidates` and `ice-mismatch` exist at the media level only (RFC 8839 §5.1–5.3).
+fn is_media_level(line: &str) -> bool {
+    let attribute = line.strip_prefix("a=").unwrap_or(line);
+    let name = attribute.split_once(':').map_or(attribute, |(name, _)| name);
+    ["candidate", "remote-candidates", "ice-mismatch"].iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// A media section with what the session level says for all of them.
 fn with_defaults<'a>(media: Level<'a>, session: Level<'a>) -> Level<'a> {
     let mut options = session.rest.options;
     options.add_all(&media.rest.options);

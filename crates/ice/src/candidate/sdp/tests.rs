@@ -239,6 +239,16 @@ fn remote_candidates_are_one_for_each_component() {
 }
 
 #[test]
+fn what_exists_at_media_level_only_means_nothing_at_session_level() {
+    let lines = "a=remote-candidates:1 192.0.2.3 5\r\na=remote-candidates:1 192.0.2.3 5\r\na=candidate:from hell\r\n\
+                 a=ice-mismatch\r\n";
+    let read = |session: &str| read(&format!("v=0\r\n{session}m=audio 9 RTP/AVP 0\r\n{CREDENTIALS}"));
+    assert_eq!(read(lines), read(""));
+    // Without a section they are those of one.
+    assert_eq!(refused(lines), (Some(2), DescriptionFault::RemoteCandidates));
+}
+
+#[test]
 fn a_mismatch_answer_has_no_candidates() {
     let mut description = Description::new(credentials());
     description.candidates = vec!["1 1 UDP 1 192.0.2.1 5 typ host".parse().expect("a candidate")];
