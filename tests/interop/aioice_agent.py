@@ -13,9 +13,7 @@ import sys
 import aioice
 import aioice.ice
 
-
-def write(**message):
-    print(json.dumps(message, ensure_ascii=False), flush=True)
+from json_lines import commands, write
 
 
 def line(candidate):
@@ -103,18 +101,10 @@ class Agent:
         return True
 
 
-async def input_lines():
-    reader = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while raw := await reader.readline():
-        yield raw
-
-
 async def main():
     agent = Agent(arguments())
     running = asyncio.create_task(agent.run())
-    async for raw in input_lines():
+    async for raw in commands():
         try:
             if not await agent.obey(json.loads(raw)):
                 break

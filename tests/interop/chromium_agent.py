@@ -14,6 +14,8 @@ import sys
 
 from playwright.async_api import async_playwright
 
+from json_lines import commands, write
+
 PROGRAM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SCRIPT = pathlib.Path(__file__).with_suffix(".js")
 # A secure origin, which getUserMedia wants; its page is answered here.
@@ -37,10 +39,6 @@ SWITCHES = [
     "--disable-domain-reliability",
     "--disable-sync",
 ]
-
-
-def write(message):
-    print(json.dumps(message, ensure_ascii=False), flush=True)
 
 
 def arguments():
@@ -80,18 +78,10 @@ async def open_page(playwright):
         await route.fulfill(content_type="text/html", body="<!doctype html><title>ICE</title>")
 
     await page.route("**/*", answer)
-    await page.expose_function("say", write)
+    await page.expose_function("say", lambda message: write(**message))
     await page.goto(ORIGIN)
     await page.add_script_tag(path=SCRIPT)
     return browser, page
-
-
-async def input_lines():
-    reader = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while raw := await reader.readline():
-        yield raw
 
 
 async def main():
@@ -99,14 +89,14 @@ async def main():
     async with async_playwright() as playwright:
         browser, page = await open_page(playwright)
         await page.evaluate("settings => start(settings)", settings(options))
-        async for raw in input_lines():
+        async for raw in commands():
             command = json.loads(raw)
             if command["type"] == "close":
                 break
             await page.evaluate("command => obey(command)", command)
         await page.evaluate("() => end()")
         await browser.close()
-    write({"type": "state", "state": "closed"})
+    write(type="state", state="closed")
 
 
 asyncio.run(main())
