@@ -44,6 +44,7 @@ impl Peer {
                             return Ok(Some(buffer[..len].to_vec()));
                         }
                         // From somebody else, or the report of an ICMP message about what was sent before.
+                        Ok(_) if Instant::now() >= until => return Ok(None),
                         Ok(_) => {}
                     }
                 }
@@ -52,6 +53,7 @@ impl Peer {
                 match session.receive(until).await? {
                     None => return Ok(None),
                     Some((source, payload)) if source == *relayed => return Ok(Some(payload)),
+                    Some(_) if Instant::now() >= until => return Ok(None),
                     Some(_) => {}
                 }
             },

@@ -84,6 +84,10 @@ impl Session {
                     if let Some(news) = self.take() {
                         return Some(news);
                     }
+                    // Whoever sends without end is not listened to without end.
+                    if Instant::now() >= until {
+                        return None;
+                    }
                 }
                 Ok(Err(error)) => return Some(News::Broken(error)),
                 Err(_) if Instant::now() >= until => return None,
@@ -126,6 +130,7 @@ impl Session {
                     None => break,
                     Some(News::Bound(mapped, took)) => return Ok((mapped, took)),
                     Some(News::Broken(error)) => return Err(Trouble::Line(error)),
+                    Some(_) if Instant::now() >= again => break,
                     Some(_) => {}
                 }
             }
@@ -221,6 +226,7 @@ impl Session {
                 Some(News::Data(peer, payload)) => return Ok(Some((peer, payload))),
                 Some(News::Event(Event::Lost { reason, .. })) => return Err(Trouble::Turn(reason)),
                 Some(News::Broken(error)) => return Err(Trouble::Line(error)),
+                Some(_) if Instant::now() >= until => return Ok(None),
                 Some(_) => {}
             }
         }
@@ -242,6 +248,9 @@ impl Session {
                 }
                 Some(News::Broken(error)) => return Err(Trouble::Line(error)),
                 Some(_) => {}
+            }
+            if Instant::now() >= end {
+                return Err(Trouble::Silence);
             }
         }
     }

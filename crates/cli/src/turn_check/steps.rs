@@ -41,6 +41,14 @@ struct Relay {
     granted: Allocated,
 }
 
+/// A peer that the relay reaches, and the two ends of the way to it.
+struct Reached<'a> {
+    session: &'a mut Session,
+    peer: Peer,
+    /// The peer, as the server sees it.
+    address: SocketAddr,
+}
+
 /// All steps as far as they make sense.
 pub(crate) async fn run(plan: &Plan, report: &mut Report) -> Outcome {
     let Some(relay) = allocated(plan, report).await? else {
@@ -208,11 +216,11 @@ async fn use_relay(plan: &Plan, report: &mut Report, mut relay: Relay) -> Outcom
             report.tell("permission", Grade::Fails, &format!("{}{hint}", explain(plan, &trouble)))?;
         }
     }
-    let echoed = echo(plan, report, &mut relay, relayed).await?;
-    if let Some((mut peer, address)) = echoed {
-        channel(plan, report, &mut relay, &mut peer, address).await?;
-        round_trips(plan, report, &mut relay, &mut peer, address).await?;
-        throughput(plan, report, &mut relay, &mut peer, address).await?;
+    if let Some((peer, address)) = echo(plan, report, &mut relay, relayed).await? {
+        let mut reached = Reached { session: &mut relay.session, peer, address };
+        reached.channel(plan, report).await?;
+        reached.round_trips(plan, report).await?;
+        reached.throughput(plan, report).await?;
     } else {
         report.skip(&["channel", "round trip", "throughput"], "the relay reaches no peer")?;
     }
@@ -310,87 +318,135 @@ async fn second_allocation(
     Ok((peer, address))
 }
 
-async fn channel(
-    plan: &Plan,
-    report: &mut Report,
-    relay: &mut Relay,
-    peer: &mut Peer,
-    address: SocketAddr,
-) -> Outcome {
-    let number = match relay.session.bind_channel(address, plan.patience).await {
-        Ok(number) => number,
-        Err(trouble) => {
-            return report.tell("channel", Grade::Fails, &explain(plan, &trouble));
+impl Reached<'_> {
+    async fn channel(&mut self, plan: &Plan, report: &mut Report) -> Outcome {
+        let number = match self.session.bind_channel(self.address, plan.patience).await {
+            Ok(number) => number,
+            Err(trouble) => {
+                return report.tell("channel", Grade::Fails, &explain(plan, &trouble));
+            }
+        };
+        match try_peer(self.session, &mut self.peer).await {
+            Ok(_) => report.tell(
+                "channel",
+                Grade::Works,
+                &format!("{number:#06x}, four bytes a packet instead of 36"),
+            ),
+            Err(why) => report.tell("channel", Grade::Fails, &format!("bound to {number:#06x}, but {why}")),
         }
-    };
-    match try_peer(&mut relay.session, peer).await {
-        Ok(_) => {
-            report.tell("channel", Grade::Works, &format!("{number:#06x}, four bytes a packet instead of 36"))
-        }
-        Err(why) => report.tell("channel", Grade::Fails, &format!("bound to {number:#06x}, but {why}")),
     }
-}
 
-/// To the peer and back, one after the other.
-async fn round_trips(
-    plan: &Plan,
-    report: &mut Report,
-    relay: &mut Relay,
-    peer: &mut Peer,
-    address: SocketAddr,
-) -> Outcome {
-    let mut times = Vec::new();
-    for number in 0..PINGS {
-        let (began, until) = (Instant::now(), Instant::now() + Duration::from_secs(1));
-        if let Err(trouble) = ping(&mut relay.session, peer, address, 1_000 + number, until).await {
-            return report.tell("round trip", Grade::Fails, &explain(plan, &trouble));
+    /// To the peer and back, one after the other.
+    async fn round_trips(&mut self, plan: &Plan, report: &mut Report) -> Outcome {
+        let mut times = Vec::new();
+        for number in 0..PINGS {
+            let (began, until) = (Instant::now(), Instant::now() + Duration::from_secs(1));
+            if let Err(trouble) = self.ping(1_000 + number, until).await {
+                return report.tell("round trip", Grade::Fails, &explain(plan, &trouble));
+            }
+            if Instant::now() < until {
+                times.push(began.elapsed());
+            }
         }
-        if Instant::now() < until {
-            times.push(began.elapsed());
-        }
+        times.sort_unstable();
+        let lost = PINGS as usize - times.len();
+        let what = match (times.first(), times.get(times.len() / 2), times.last()) {
+            (Some(first), Some(median), Some(last)) => {
+                format!(
+                    "server, peer and back: {} at best, {} usually, {} at worst; {lost} of {PINGS} lost",
+                    short(*first),
+                    short(*median),
+                    short(*last)
+                )
+            }
+            _ => format!("all of {PINGS} lost"),
+        };
+        let grade = match lost {
+            0 => Grade::Works,
+            _ if lost == PINGS as usize => Grade::Fails,
+            _ => Grade::Doubtful,
+        };
+        report.tell("round trip", grade, &what)
     }
-    times.sort_unstable();
-    let lost = PINGS as usize - times.len();
-    let what = match (times.first(), times.get(times.len() / 2), times.last()) {
-        (Some(first), Some(median), Some(last)) => {
-            format!(
-                "server, peer and back: {} at best, {} usually, {} at worst; {lost} of {PINGS} lost",
-                short(*first),
-                short(*median),
-                short(*last)
-            )
-        }
-        _ => format!("all of {PINGS} lost"),
-    };
-    let grade = match lost {
-        0 => Grade::Works,
-        _ if lost == PINGS as usize => Grade::Fails,
-        _ => Grade::Doubtful,
-    };
-    report.tell("round trip", grade, &what)
-}
 
-/// Returns when the packet is back, or at `until`.
-async fn ping(
-    session: &mut Session,
-    peer: &mut Peer,
-    address: SocketAddr,
-    number: u32,
-    until: Instant,
-) -> Result<(), Trouble> {
-    session.send(address, &payload(number, 64)).await?;
-    while let Some(bytes) = peer.receive(until).await? {
-        if number_of(&bytes) == Some(number) {
-            peer.send(&bytes).await?;
-            break;
+    /// Returns when the packet is back, or at `until`.
+    async fn ping(&mut self, number: u32, until: Instant) -> Result<(), Trouble> {
+        self.session.send(self.address, &payload(number, 64)).await?;
+        while let Some(bytes) = self.peer.receive(until).await? {
+            if number_of(&bytes) == Some(number) {
+                self.peer.send(&bytes).await?;
+                break;
+            }
+            if Instant::now() >= until {
+                return Ok(());
+            }
+        }
+        while let Some((_, bytes)) = self.session.receive(until).await? {
+            if number_of(&bytes) == Some(number) || Instant::now() >= until {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn throughput(&mut self, plan: &Plan, report: &mut Report) -> Outcome {
+        if plan.rate == 0 {
+            return report.skip(&["throughput"], "--rate is 0");
+        }
+        let mut texts = Vec::new();
+        let mut lossy = false;
+        for (way, name) in [(Way::Up, "to the peer"), (Way::Down, "from the peer")] {
+            match self.flood(plan.rate, way).await {
+                Ok((sent, received)) => {
+                    let megabits = (received as usize * FLOOD_PAYLOAD * 8) as f64 / FLOOD.as_secs_f64() / 1e6;
+                    let lost = 100.0 * f64::from(sent - received) / f64::from(sent.max(1));
+                    lossy |= lost > 2.0;
+                    texts.push(format!("{name} {megabits:.1} Mbit/s, {lost:.1} % lost"));
+                }
+                Err(trouble) => return report.tell("throughput", Grade::Fails, &explain(plan, &trouble)),
+            }
+        }
+        let asked = plan.rate / 1_000_000;
+        let what = format!("{}, of {asked} Mbit/s that were sent", texts.join("; "));
+        report.tell("throughput", if lossy { Grade::Doubtful } else { Grade::Works }, &what)
+    }
+
+    /// Packets at this rate for a while: how many were sent, and how many came.
+    async fn flood(&mut self, rate: u64, way: Way) -> Result<(u32, u32), Trouble> {
+        let interval = Duration::from_nanos(FLOOD_PAYLOAD as u64 * 8 * 1_000_000_000 / rate);
+        let (begin, mut sent, mut seen) = (Instant::now(), 0, BTreeSet::new());
+        let end = begin + FLOOD;
+        // What is still on its way has half a second.
+        let last = end + Duration::from_millis(500);
+        let first = if way == Way::Up { 10_000 } else { 10_000_000 };
+        loop {
+            let next = begin + interval * sent;
+            let until = if next < end { next } else { last };
+            while let Some(bytes) = self.receive(way, until).await? {
+                seen.extend(number_of(&bytes).filter(|number| (first..first + sent).contains(number)));
+                if (next >= end && seen.len() == sent as usize) || Instant::now() >= last {
+                    break;
+                }
+            }
+            if next >= end || Instant::now() >= last {
+                return Ok((sent, u32::try_from(seen.len()).unwrap_or(sent)));
+            }
+            sleep_until(next).await;
+            let bytes = payload(first + sent, FLOOD_PAYLOAD);
+            match way {
+                Way::Up => self.session.send(self.address, &bytes).await?,
+                Way::Down => self.peer.send(&bytes).await?,
+            }
+            sent += 1;
         }
     }
-    while let Some((_, bytes)) = session.receive(until).await? {
-        if number_of(&bytes) == Some(number) {
-            return Ok(());
+
+    async fn receive(&mut self, way: Way, until: Instant) -> Result<Option<Vec<u8>>, Trouble> {
+        match way {
+            Way::Up => self.peer.receive(until).await,
+            Way::Down => Ok(self.session.receive(until).await?.map(|(_, bytes)| bytes)),
         }
     }
-    Ok(())
 }
 
 /// Which way packets go.
@@ -398,81 +454,6 @@ async fn ping(
 enum Way {
     Up,
     Down,
-}
-
-async fn throughput(
-    plan: &Plan,
-    report: &mut Report,
-    relay: &mut Relay,
-    peer: &mut Peer,
-    address: SocketAddr,
-) -> Outcome {
-    if plan.rate == 0 {
-        return report.skip(&["throughput"], "--rate is 0");
-    }
-    let mut texts = Vec::new();
-    let mut lossy = false;
-    for (way, name) in [(Way::Up, "to the peer"), (Way::Down, "from the peer")] {
-        match flood(plan.rate, &mut relay.session, peer, address, way).await {
-            Ok((sent, received)) => {
-                let megabits = (received as usize * FLOOD_PAYLOAD * 8) as f64 / FLOOD.as_secs_f64() / 1e6;
-                let lost = 100.0 * f64::from(sent - received) / f64::from(sent.max(1));
-                lossy |= lost > 2.0;
-                texts.push(format!("{name} {megabits:.1} Mbit/s, {lost:.1} % lost"));
-            }
-            Err(trouble) => return report.tell("throughput", Grade::Fails, &explain(plan, &trouble)),
-        }
-    }
-    let asked = plan.rate / 1_000_000;
-    let what = format!("{}, of {asked} Mbit/s that were sent", texts.join("; "));
-    report.tell("throughput", if lossy { Grade::Doubtful } else { Grade::Works }, &what)
-}
-
-/// Packets at this rate for a while: how many were sent, and how many came.
-async fn flood(
-    rate: u64,
-    session: &mut Session,
-    peer: &mut Peer,
-    address: SocketAddr,
-    way: Way,
-) -> Result<(u32, u32), Trouble> {
-    let interval = Duration::from_nanos(FLOOD_PAYLOAD as u64 * 8 * 1_000_000_000 / rate);
-    let (begin, mut sent, mut seen) = (Instant::now(), 0, BTreeSet::new());
-    let end = begin + FLOOD;
-    let first = if way == Way::Up { 10_000 } else { 10_000_000 };
-    loop {
-        let next = begin + interval * sent;
-        // What is still on its way has half a second.
-        let until = if next < end { next } else { end + Duration::from_millis(500) };
-        while let Some(bytes) = receive(session, peer, way, until).await? {
-            seen.extend(number_of(&bytes).filter(|number| (first..first + sent).contains(number)));
-            if next >= end && seen.len() == sent as usize {
-                break;
-            }
-        }
-        if next >= end {
-            return Ok((sent, u32::try_from(seen.len()).unwrap_or(sent)));
-        }
-        sleep_until(next).await;
-        let bytes = payload(first + sent, FLOOD_PAYLOAD);
-        match way {
-            Way::Up => session.send(address, &bytes).await?,
-            Way::Down => peer.send(&bytes).await?,
-        }
-        sent += 1;
-    }
-}
-
-async fn receive(
-    session: &mut Session,
-    peer: &mut Peer,
-    way: Way,
-    until: Instant,
-) -> Result<Option<Vec<u8>>, Trouble> {
-    match way {
-        Way::Up => peer.receive(until).await,
-        Way::Down => Ok(session.receive(until).await?.map(|(_, bytes)| bytes)),
-    }
 }
 
 // --- words ------------------------------------------------------------------------------------------------------

@@ -115,6 +115,21 @@ fn a_server_that_says_nothing_is_waited_for_so_long_and_no_longer() {
 }
 
 #[test]
+fn a_server_that_sends_nonsense_without_end_is_listened_to_no_longer_than_a_silent_one() {
+    let server = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let address = server.local_addr().expect("bound");
+    thread::spawn(move || {
+        let mut request = [0; 2048];
+        let Ok((_, client)) = server.recv_from(&mut request) else { return };
+        // Until the client is gone, which the system tells.
+        while server.send_to(b"\x01nonsense", client).is_ok() {}
+    });
+    let run = check(&format!("turn:{address}"), &["--timeout", "1"]);
+    assert_eq!(run.error(1), "the TURN server does not work as it should: allocate failed");
+    assert!(run.stdout.contains("the server did not answer"), "{}", run.stdout);
+}
+
+#[test]
 fn a_connection_that_is_closed_in_the_middle_of_a_frame_is_said() {
     for half in [&b"\x01\x01\x00\x0c\x21\x12"[..], b"HTTP/1.1 400 Bad Request\r\n\r\n"] {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
