@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use floe_stun::attributes::{
-    ChannelNumber, Data, Icmp, Nonce, PasswordAlgorithm, PasswordAlgorithms, Realm, RequestedTransport, Username,
+    ChannelNumber, Data, Icmp, MobilityTicket, Nonce, PasswordAlgorithm, PasswordAlgorithms, Realm, RequestedTransport, Username,
     XorPeerAddress, XorRelayedAddress,
 };
 use floe_stun::{
@@ -87,8 +87,10 @@ struct Scene {
     relays: Vec<RelayId>,
     /// Until when a relay may exchange data with an address.
     granted: BTreeMap<(SocketAddr, IpAddr), Time>,
-    /// Where clients were told that their relays are.
+    /// The relays of the allocation that each client has, as it was told.
     told: BTreeMap<SocketId, Vec<SocketAddr>>,
+    /// The relays of the allocation that each ticket is for.
+    tickets: BTreeMap<Vec<u8>, Vec<SocketAddr>>,
     /// The driver fails at ports that have this bit.
     unable: u16,
 }
@@ -130,6 +132,7 @@ impl Scene {
             relays: Vec::new(),
             granted: BTreeMap::new(),
             told: BTreeMap::new(),
+            tickets: BTreeMap::new(),
             unable: if flags & 8 != 0 { 1 } else { 0 },
         }
     }
@@ -221,30 +224,39 @@ impl Scene {
 
     /// Enters what was granted into the ledger.
     fn note(&mut self, to: &Link, request: &Message<'_>, answer: &Message<'_>) {
-        for raw in answer.attributes() {
-            match raw.kind {
-                AttributeType::MOBILITY_TICKET => self.ticket = raw.value.to_vec(),
-                AttributeType::RESERVATION_TOKEN => self.token = raw.value.to_vec(),
-                _ => {}
-            }
-        }
-        let relayed: Vec<SocketAddr> =
-            answer.get_all::<XorRelayedAddress>().filter_map(Result::ok).map(|address| address.0).collect();
         match answer.method() {
             Method::ALLOCATE => {
+                let relayed: Vec<_> =
+                    answer.get_all::<XorRelayedAddress>().filter_map(Result::ok).map(|relay| relay.0).collect();
                 assert!(relayed.iter().all(|relay| self.open.values().any(|open| open == relay)));
                 self.told.insert(to.socket, relayed);
             }
+            Method::REFRESH => {
+                if let Ok(Some(ticket)) = request.get::<MobilityTicket<'_>>() {
+                    let relayed = self.tickets.get(ticket.0).expect("a ticket that the server gave to somebody");
+                    self.told.insert(to.socket, relayed.clone());
+                }
+            }
             Method::CREATE_PERMISSION | Method::CHANNEL_BIND => {
-                // A client that moved has the relays of where it was before: all that are known may be meant.
-                let relays = self.told.values().flatten().copied().collect::<Vec<_>>();
+                let until = self.now + Duration::from_secs(300);
                 for peer in request.get_all::<XorPeerAddress>().filter_map(Result::ok) {
-                    for &relay in &relays {
-                        self.granted.insert((relay, peer.0.ip()), self.now + Duration::from_secs(300));
+                    for &relay in self.told.get(&to.socket).into_iter().flatten() {
+                        self.granted.insert((relay, peer.0.ip()), until);
                     }
                 }
             }
             _ => {}
+        }
+        for raw in answer.attributes() {
+            match raw.kind {
+                AttributeType::MOBILITY_TICKET => {
+                    self.ticket = raw.value.to_vec();
+                    let relayed = self.told.get(&to.socket).cloned().unwrap_or_default();
+                    self.tickets.insert(self.ticket.clone(), relayed);
+                }
+                AttributeType::RESERVATION_TOKEN => self.token = raw.value.to_vec(),
+                _ => {}
+            }
         }
     }
 
@@ -352,7 +364,8 @@ impl Scene {
                     assert!(!self.open.values().any(|open| *open == address), "{address} is opened twice");
                     // A socket at an address where another was: what was granted to that is none of its business.
                     self.granted.retain(|(of, _), _| *of != address);
-                    self.told.values_mut().for_each(|told| told.retain(|of| *of != address));
+                    let known = self.told.values_mut().chain(self.tickets.values_mut());
+                    known.for_each(|relays| relays.retain(|of| *of != address));
                     self.open.insert(relay, address);
                     self.relays.push(relay);
                     self.server.relay_opened(relay, self.now);
