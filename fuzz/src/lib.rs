@@ -1,8 +1,8 @@
 //! Fuzz target bodies, as plain functions that also run on stable.
 //!
 //! One module per target, each with `pub fn run(data: &[u8])`, which panics when something is wrong. A new target is
-//! its module here and a line in `targets!`, a shim in `fuzz_targets` with its `[[bin]]` in `Cargo.toml`, and a few
-//! seeds in `corpus/NAME`. The test `replay` runs every seed; fuzzing them is the business of `fuzz/run`, which needs no more
+//! its module here and a line in `targets!`, a shim in `fuzz_targets` with its `[[bin]]` in `Cargo.toml`, a line
+//! in `runs`, and a few seeds in `corpus/NAME`. The test `replay` runs every seed; fuzzing them is the business of `fuzz/run`, which needs no more
 //! than stable Rust and a C++ compiler:
 //!
 //! ```text

@@ -1,6 +1,6 @@
 //! The checks of RFC 8829 §5.8: the lines of each level in their order, and the values of what is known.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use floe_ice::candidate::{Credentials, Description};
@@ -136,7 +136,7 @@ const ANY_PWD: &str = "aPasswordOfTwentyTwoCh";
 
 /// RFC 5888 §4: every identification tag is unique.
 fn mids(sdp: &Sdp) -> Result<(), SdpError> {
-    let mut seen = HashSet::new();
+    let mut seen = BTreeSet::new();
     for (section, place) in sdp.sections().zip(&sdp.sections) {
         if let Some(mid) = section.mid()
             && !seen.insert(mid)
@@ -149,7 +149,7 @@ fn mids(sdp: &Sdp) -> Result<(), SdpError> {
 
 /// RFC 8839 §5.4: two streams with one username fragment have one password.
 fn credentials(sdp: &Sdp) -> Result<(), SdpError> {
-    let mut pwds = HashMap::new();
+    let mut pwds = BTreeMap::new();
     for (section, place) in sdp.sections().zip(&sdp.sections) {
         if let Some(ufrag) = section.ufrag()
             && *pwds.entry(ufrag).or_insert(section.pwd()) != section.pwd()

@@ -1,6 +1,6 @@
 //! Generations of ICE: which media sections of a description have other credentials than before.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::sdp::{Sdp, Section};
 
@@ -27,7 +27,7 @@ impl Change {
 /// For each section of `new`, what changed since `old`.
 pub(super) fn changes(old: Option<&Sdp>, new: &Sdp) -> Vec<Change> {
     let Some(old) = old else { return vec![Change::Unknown; new.section_count()] };
-    let by_mid: HashMap<&str, Section<'_>> =
+    let by_mid: BTreeMap<&str, Section<'_>> =
         old.sections().filter_map(|section| Some((section.mid()?, section))).collect();
     let before = |section: Section<'_>| match section.mid() {
         Some(mid) => by_mid.get(mid).copied(),
