@@ -18,7 +18,7 @@ pub(crate) struct Tenant {
 }
 
 impl Tenant {
-    fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config) -> Self {
         Self {
             client: Client::new(config).unwrap(),
             socket: None,

@@ -4,4 +4,5 @@
 
 mod client;
 mod impaired;
+mod many;
 mod relaying;
