@@ -7,7 +7,7 @@ use crate::sources::SourceFile;
 
 /// What each published crate may depend on. Tests, benches and fuzz targets may use anything; nothing uses them.
 pub(crate) const CRATE_IMPORTS: &[(&str, &[&str])] = &[
-    ("floe-cli", &["floe", "floe-netsim"]),
+    ("floe-cli", &["floe", "floe-netsim", "floe-signal"]),
     ("floe", &["floe-ice", "floe-turn", "floe-stun"]),
     ("floe-netsim", &["floe-ice", "floe-turn", "floe-stun"]),
     ("floe-signal", &["floe-ice"]),

@@ -98,6 +98,30 @@ impl Addresses {
         self.listen.iter().flat_map(expand).collect()
     }
 
+    /// Whether clients have to be told addresses that the machine does not have.
+    pub(super) fn is_mapped(&self) -> bool {
+        !self.external.is_empty()
+    }
+
+    /// Where to listen for browsers: where the server listens for everybody, at this port, or at any where it takes any as well.
+    pub(super) fn for_browsers(&self, port: u16) -> Vec<SocketAddr> {
+        let mut all: Vec<SocketAddr> = Vec::new();
+        for address in &self.listen {
+            let port = if address.port() == 0 { 0 } else { port };
+            if !all.iter().any(|known| known.ip() == address.ip()) {
+                all.push(SocketAddr::new(address.ip(), port));
+            }
+        }
+        all
+    }
+
+    /// How a browser calls this address of the server.
+    pub(super) fn host_of(&self, address: SocketAddr) -> SocketAddr {
+        let best = self.own.iter().copied().find(|ip| ip.is_ipv4() == address.is_ipv4());
+        let ip = Some(address.ip()).filter(|ip| !ip.is_unspecified()).or(best).unwrap_or(address.ip());
+        SocketAddr::new(ip, address.port())
+    }
+
     /// Whether the relays are for this machine only.
     pub(super) fn relays_on_loopback(&self) -> bool {
         let named = self.relays.iter().map(|relay| relay.bind);
@@ -143,7 +167,7 @@ impl Addresses {
 
     /// The listeners under the names that clients should use: of a wildcard its best address, and where there is an external
     /// address that.
-    fn shown(&self, listeners: &[Listener]) -> impl Iterator<Item = (Transport, SocketAddr)> {
+    pub(super) fn shown(&self, listeners: &[Listener]) -> impl Iterator<Item = (Transport, SocketAddr)> {
         let shown = listeners.iter().filter_map(|listener| {
             let address = listener.address;
             let best = self.own.iter().copied().find(|ip| ip.is_ipv4() == address.is_ipv4());

@@ -35,7 +35,7 @@ pub(super) fn line(event: &ServerEvent) -> Option<String> {
 }
 
 /// A name as a client claims it, so that it cannot do anything to a terminal or a log.
-fn name(user: &str) -> String {
+pub(super) fn name(user: &str) -> String {
     let escaped: String = user.escape_debug().take(NAME).collect();
     if escaped.is_empty() { "\"\"".to_owned() } else { escaped.replace(' ', "\\u{20}") }
 }

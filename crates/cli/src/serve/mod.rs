@@ -1,7 +1,8 @@
-//! `floe serve`: a STUN and TURN server.
+//! `floe serve`: a STUN and TURN server, and rooms in which browsers and programs find each other.
 
 mod addresses;
 mod log;
+mod signalling;
 mod signals;
 mod stun_only;
 #[cfg(feature = "tls")]
@@ -11,6 +12,7 @@ mod utc;
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use floe::server::{ServeError, ServerEvent, TurnServer, TurnServerBuilder};
 use floe::turn::RateLimit;
@@ -20,16 +22,22 @@ use crate::failure::{Failure, Outcome};
 use crate::output;
 
 use addresses::Addresses;
+use signalling::{IceServers, Signalling};
 use signals::{Signal, Signals};
 use users::Users;
 
-/// Run a STUN and TURN server
+/// Run a STUN and TURN server, and rooms for calls
 ///
 /// Tells clients the address they come from (STUN, RFC 8489), and relays for those
 /// that show credentials (TURN, RFC 8656), over UDP, TCP and TLS. Prints the URIs
 /// and credentials to give to clients, then a line for each allocation that begins,
 /// ends or is refused. Without --user and --shared-secret it makes up a user for
 /// this run.
+///
+/// Serves a page, too: open the same room in two browsers, or in one and with floe
+/// join, and they call each other, by the shortest way there is. The rooms carry
+/// what they have to tell each other until then; nothing is stored. Browsers give
+/// camera and microphone to pages of this machine (localhost) and of HTTPS only.
 ///
 /// SIGINT and SIGTERM stop it. SIGUSR1 makes it print statistics, as it does at the
 /// end; SIGHUP makes it read the certificate again.
@@ -50,6 +58,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     users: users::UserArgs,
+
+    #[command(flatten)]
+    signalling: signalling::SignallingArgs,
 
     /// Open the relays at this address of the machine;
     /// once for each family [default: where it listens,
@@ -86,6 +97,7 @@ pub(crate) struct Args {
     /// addresses, over UDP
     #[arg(long, verbatim_doc_comment, conflicts_with_all = [
         "user", "shared_secret", "relay_ip", "relay_ports", "max_allocations", "user_quota", "allow_private_peers",
+        "http",
     ])]
     stun_only: bool,
 }
@@ -100,6 +112,7 @@ Examples:
   FLOE_TURN_SECRET=... floe serve --realm example.org --external-ip 203.0.113.5
   floe serve --tls-cert chain.pem --tls-key key.pem
   floe serve --listen 192.0.2.7:3478 --relay-ports 50000-50999 --user-quota 4
+  floe serve --room-token sesame --origin https://example.org
   floe serve --listen 127.0.0.1 --allow-private-peers   # try it on one machine";
 
 /// How often one source is told its address, and how often to authenticate itself: many clients may be behind one address.
@@ -134,12 +147,16 @@ pub(crate) fn run(args: &Args) -> Outcome {
 async fn serve(args: &Args, addresses: &Addresses, users: &Users) -> Outcome {
     let mut signals = Signals::new()?;
     let server = settings(args, addresses, users)?.start().await.map_err(|error| failure(&error))?;
-    output::print(&greeting(args, addresses, users, &server))?;
+    let server = Arc::new(server);
+    let mut rooms = open_rooms(args, addresses, users, &server).await?;
+    output::print(&greeting(args, addresses, users, (&server, rooms.listeners())))?;
+    let statistics = |rooms: &Signalling| log::statistics(&server.stats()) + &rooms.statistics();
     loop {
         tokio::select! {
             Some(event) = server.next_event() => tell(&event)?,
+            line = rooms.next_line() => output::print(&format!("{} {line}\n", utc::now()))?,
             signal = signals.next() => match signal {
-                Signal::Statistics => output::print(&log::statistics(&server.stats()))?,
+                Signal::Statistics => output::print(&statistics(&rooms))?,
                 #[cfg(feature = "tls")]
                 Signal::Reload => tls::reload(&server)?,
                 #[cfg(not(feature = "tls"))]
@@ -148,11 +165,28 @@ async fn serve(args: &Args, addresses: &Addresses, users: &Users) -> Outcome {
             },
         }
     }
+    for line in rooms.stop().await {
+        output::print(&format!("{} {line}\n", utc::now()))?;
+    }
     server.shutdown().await;
     while let Some(event) = server.next_event().await {
         tell(&event)?;
     }
-    output::print(&log::statistics(&server.stats()))
+    output::print(&statistics(&rooms))
+}
+
+async fn open_rooms(
+    args: &Args,
+    addresses: &Addresses,
+    users: &Users,
+    server: &Arc<TurnServer>,
+) -> Result<Signalling, Failure> {
+    let ice_servers = IceServers::new(users.secret(), addresses, server.listeners());
+    #[cfg(feature = "tls")]
+    let tls = args.tls.has_certificate().then(|| server.clone());
+    #[cfg(not(feature = "tls"))]
+    let tls = None;
+    Signalling::start(&args.signalling, &args.signalling.listen(addresses), ice_servers, tls).await
 }
 
 fn tell(event: &ServerEvent) -> Outcome {
@@ -196,7 +230,12 @@ fn failure(error: &ServeError) -> Failure {
 }
 
 /// What a user wants to copy.
-fn greeting(args: &Args, addresses: &Addresses, users: &Users, server: &TurnServer) -> String {
+fn greeting(
+    args: &Args,
+    addresses: &Addresses,
+    users: &Users,
+    (server, pages): (&TurnServer, &[SocketAddr]),
+) -> String {
     let mut text = String::new();
     for uri in addresses.uris(server.listeners()) {
         text.push_str(&format!("{uri}\n"));
@@ -219,6 +258,7 @@ fn greeting(args: &Args, addresses: &Addresses, users: &Users, server: &TurnServ
             relay.public
         ));
     }
+    text.push_str(&args.pages(addresses, pages));
     if let (Some((user, password)), Some(server)) =
         (users.example(), addresses.own_server(server.listeners()))
     {
@@ -229,4 +269,28 @@ fn greeting(args: &Args, addresses: &Addresses, users: &Users, server: &TurnServ
     }
     text.push('\n');
     text
+}
+
+impl Args {
+    /// Where the page is.
+    fn pages(&self, addresses: &Addresses, pages: &[SocketAddr]) -> String {
+        #[cfg(feature = "tls")]
+        let is_secure = self.tls.has_certificate();
+        #[cfg(not(feature = "tls"))]
+        let is_secure = false;
+        let scheme = if is_secure { "https" } else { "http" };
+        let mut text = String::new();
+        for page in pages {
+            text.push_str(&format!("page      {scheme}://{}/\n", addresses.host_of(*page)));
+        }
+        let is_elsewhere = |page: &SocketAddr| !addresses.host_of(*page).ip().is_loopback();
+        if let Some(page) = pages.iter().find(|page| !is_secure && is_elsewhere(page)) {
+            text.push_str(&format!(
+                "          (http://localhost:{}/ on this machine: elsewhere browsers want a certificate before they give\n          \
+                 camera and microphone, --tls-cert)\n",
+                page.port()
+            ));
+        }
+        text
+    }
 }

@@ -52,6 +52,11 @@ impl TlsArgs {
         }
     }
 
+    /// Whether there is a certificate.
+    pub(super) fn has_certificate(&self) -> bool {
+        self.tls_cert.is_some()
+    }
+
     /// The same, for the server.
     pub(super) fn apply(&self, builder: TurnServerBuilder, listen: &[SocketAddr]) -> TurnServerBuilder {
         let (Some(chain), Some(key)) = (&self.tls_cert, &self.tls_key) else { return builder };

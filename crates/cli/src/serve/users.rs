@@ -50,6 +50,8 @@ pub(super) struct Users {
     example: Option<(String, String)>,
     /// Until when the example holds.
     expires: Option<u64>,
+    /// What makes the credentials of participants in rooms.
+    secret: SharedSecret,
 }
 
 impl Users {
@@ -76,6 +78,7 @@ impl Users {
             names.push(name.to_owned());
         }
         let (mut example, mut expires) = (None, None);
+        let mut own = SharedSecret::new(random_password()?.as_bytes());
         if let Some(secret) = secret {
             if secret.is_empty() {
                 return Err(Failure::Usage(format!(
@@ -86,13 +89,19 @@ impl Users {
             let until = utc::unix_time() + HOLDS.as_secs();
             example = Some(secret.issue("test", until));
             expires = Some(until);
-            credentials.add_secret(secret);
+            own = secret;
         } else if users.is_empty() {
             let password = random_password()?;
             credentials.add_user(MADE_UP, &password).map_err(|error| Failure::Failed(error.to_string()))?;
             example = Some((MADE_UP.to_owned(), password));
         }
-        Ok(Self { credentials, names, example, expires })
+        credentials.add_secret(own.clone());
+        Ok(Self { credentials, names, example, expires, secret: own })
+    }
+
+    /// What makes credentials that hold for a while: the shared secret, or one that was made up for this run.
+    pub(super) fn secret(&self) -> SharedSecret {
+        self.secret.clone()
     }
 
     pub(super) const fn credentials(&self) -> &Credentials {

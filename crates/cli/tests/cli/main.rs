@@ -9,5 +9,7 @@ mod program;
 mod relays;
 #[cfg(unix)]
 mod serve;
+#[cfg(unix)]
+mod signalling;
 mod turn_check;
 mod usage;

@@ -16,7 +16,7 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn start(arguments: &[&str], secret: Option<&str>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_floe"));
-        command.arg("serve").args(arguments).env_remove("FLOE_TURN_SECRET");
+        command.arg("serve").args(arguments).env_remove("FLOE_TURN_SECRET").env_remove("FLOE_ROOM_SECRET");
         command.envs(secret.map(|secret| ("FLOE_TURN_SECRET", secret)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program was built");
@@ -44,14 +44,14 @@ impl Server {
         lines.next().unwrap_or_else(|| panic!("no {word} in\n{}", self.greeting)).trim_start()
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let mut kill = Command::new("kill");
         let status = kill.args(["-s", name, &self.child.id().to_string()]).status();
         assert!(status.expect("kill is there").success());
     }
 
     /// Stops it. Returns the rest of what it said.
-    fn stop(mut self, signal: &str) -> String {
+    pub(crate) fn stop(mut self, signal: &str) -> String {
         self.signal(signal);
         let mut rest = String::new();
         self.output.read_to_string(&mut rest).expect("its output is text");
@@ -144,11 +144,11 @@ fn statistics_are_printed_when_asked_for() {
 
 /// A certificate and its key in files, which are removed when this is dropped.
 #[cfg(feature = "tls")]
-struct Identity([std::path::PathBuf; 2]);
+pub(crate) struct Identity([std::path::PathBuf; 2]);
 
 #[cfg(feature = "tls")]
 impl Identity {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = |end| {
             let file = format!("{}-{name}-{end}.pem", std::process::id());
             std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(file)
@@ -160,7 +160,7 @@ impl Identity {
         identity
     }
 
-    fn arguments(&self) -> [&str; 6] {
+    pub(crate) fn arguments(&self) -> [&str; 6] {
         let [chain, key] = self.0.each_ref().map(|path| path.to_str().expect("text"));
         ["--tls-listen", "127.0.0.1:0", "--tls-cert", chain, "--tls-key", key]
     }

@@ -106,6 +106,33 @@ impl TurnServer {
         self.front.tls.as_ref().map_or(Ok(()), super::tls::Tls::reload)
     }
 
+    /// Takes a connection of another protocol over TLS, with the certificate of this server: so a web server beside it needs
+    /// none of its own, and [`Self::reload_certificate`] is for both. The handshake takes as long as the client likes: bound it.
+    ///
+    /// ```no_run
+    /// # async fn example(server: floe::server::TurnServer) -> std::io::Result<()> {
+    /// let listener = tokio::net::TcpListener::bind("0.0.0.0:443").await?;
+    /// let (stream, _client) = listener.accept().await?;
+    /// let stream = server.accept_tls(stream).await?;
+    /// # drop(stream);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The handshake fails, or the server has no certificate.
+    #[cfg(feature = "tls")]
+    pub async fn accept_tls<S>(
+        &self,
+        stream: S,
+    ) -> std::io::Result<impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + use<S>>
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send,
+    {
+        let missing = || std::io::Error::other("the server has no certificate");
+        self.front.tls.as_ref().ok_or_else(missing)?.acceptor().accept(stream).await
+    }
+
     /// Makes no more allocations; those that there are live on. [`TurnStats::allocations`] says how many are left.
     pub fn drain(&self) {
         self.front.input(|server, _| Server::drain(server));

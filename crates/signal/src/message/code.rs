@@ -114,6 +114,8 @@ words! {
         UnknownParticipant = "unknown-participant",
         /// The token is not accepted.
         Unauthorized = "unauthorized",
+        /// Someone in the room has the name.
+        NameTaken = "name-taken",
         /// The room takes no more participants.
         RoomFull = "room-full",
         /// Too many messages.
