@@ -160,8 +160,10 @@ impl Scene {
             }
             _ => self.send(peer(input), usize::from(input.u16())),
         }
-        if input.u8() == 0xFF {
-            self.client.close(now);
+        match input.u8() {
+            0xFF => self.client.close(now),
+            0xFE => self.client.confirm(now),
+            _ => {}
         }
     }
 

@@ -16,13 +16,17 @@ struct Relayed {
     server: Handle<TurnServer>,
 }
 
+fn server_config(net: &mut Network) -> ServerConfig {
+    let mut accounts = Credentials::new("example.org").expect("a realm");
+    accounts.add_user("alice", "secret").expect("a user");
+    ServerConfig::new(net.derive_seed(), accounts)
+}
+
 fn scene(seed: u64, sites: &[Site; 2], loss: f64, policy: TransportPolicy) -> Relayed {
     let mut net = Network::new(seed);
     let link = Link::delay_ms(20).loss(loss).max_loss_run(4);
     net.set_segment_link(net.internet(), link).expect("the Internet is there");
-    let mut accounts = Credentials::new("example.org").expect("a realm");
-    accounts.add_user("alice", "secret").expect("a user");
-    let config = ServerConfig::new(net.derive_seed(), accounts);
+    let config = server_config(&mut net);
     let server = net.add_turn_server("turn", &Site::public(), config).expect("a place for it");
     let addresses = net[server].addresses().to_vec();
     let peers = [0, 1].map(|side| {
@@ -54,6 +58,14 @@ impl Relayed {
 
     fn connects(&mut self) -> bool {
         self.net.run_until_connected(self.peers[0], self.peers[1], Duration::from_secs(180))
+    }
+
+    /// A process in its place that knows nothing.
+    fn restart_server(&mut self) {
+        let host = self.net.host_of(self.server).expect("it is somewhere");
+        self.net.remove(self.server).expect("it runs");
+        let server = TurnServer::new(server_config(&mut self.net));
+        self.server = self.net.add_endpoint(host, server).expect("its ports are free again");
     }
 
     /// Data get through both ways, sent often enough for the loss of the link.
@@ -126,4 +138,27 @@ fn a_closed_agent_leaves_no_allocation_behind() {
     }
     scene.net.run_for(Duration::from_secs(1));
     assert_eq!(held(&scene), Some(0));
+}
+
+#[test]
+fn when_the_server_has_forgotten_everything_a_restart_gets_new_allocations() {
+    // Before and after permissions, channels and allocations were renewed.
+    for (seed, wait) in [3, 100, 250, 700].into_iter().enumerate() {
+        for policy in [TransportPolicy::All, TransportPolicy::Relay] {
+            let nat = || Site::behind(NatType::SYMMETRIC);
+            let mut scene = scene(seed as u64, &[nat(), nat()], 0.05, policy);
+            assert!(scene.connects());
+            scene.net.run_for(Duration::from_secs(wait));
+            scene.restart_server();
+            let state = |net: &Network, side: usize| net[scene.peers[side]].agent().state();
+            let silent = |net: &Network| state(net, 0) == ConnectionState::Disconnected;
+            assert!(scene.net.run_until(Duration::from_secs(60), silent), "{:?}", state(&scene.net, 0));
+
+            scene.net.with(scene.peers[0], IcePeer::restart);
+            let again = |net: &Network| (0..2).all(|side| state(net, side) == ConnectionState::Completed);
+            assert!(scene.net.run_until(Duration::from_secs(20), again), "{wait}: {}", scene.net.chart());
+            assert!(scene.is_relayed());
+            scene.exchange();
+        }
+    }
 }

@@ -113,7 +113,8 @@ impl Relays {
         self.list.is_empty() && self.news.is_empty() && self.late.is_empty()
     }
 
-    /// Asks for an allocation. One that there is already, as after a restart, is told of again. A server that is reached over
+    /// Asks for an allocation. One that there is already, as after a restart, is told of again when the server has confirmed it:
+    /// what is restarted is often a path that broke because the server did. A server that is reached over
     /// connections is tried at these addresses.
     pub(crate) fn allocate(
         &mut self,
@@ -127,9 +128,7 @@ impl Relays {
         if let Some(known) = self.list.iter_mut().find(|r| is_known(r) && r.stage != Stage::Over) {
             known.wanted.to = wanted.to;
             known.hurry(now, fx);
-            if known.stage == Stage::Allocated {
-                self.news.push_back(News::Allocated(known.id));
-            }
+            known.confirm(now);
             return;
         }
         let id = RelayId(self.next);

@@ -194,6 +194,7 @@ impl Relay {
                     (self.stage, self.was_allocated) = (Stage::Allocated, true);
                     news.push_back(News::Allocated(self.id));
                 }
+                Event::Confirmed => news.push_back(News::Allocated(self.id)),
                 Event::PermissionCreated { peer } => self.release(peer),
                 Event::PermissionFailed { peer, .. } => {
                     self.waiting.retain(|p| p.destination.ip().to_canonical() != peer);
@@ -259,6 +260,11 @@ impl Relay {
             Some(cut) if reason == Failure::Disconnected => RelayLoss::Connection(cut),
             _ => RelayLoss::Server(reason),
         }
+    }
+
+    /// Asks the server whether it still holds the allocation.
+    pub(super) fn confirm(&mut self, now: Time) {
+        self.client.confirm(now);
     }
 
     /// Somebody asks for it who does not know that it was lost: our own pause is over.

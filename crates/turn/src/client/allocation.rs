@@ -34,6 +34,8 @@ pub(super) struct Allocation {
     pub(super) refresh_at: Time,
     /// How often in a row a refresh was refused for a passing reason.
     pub(super) refusals: u8,
+    /// The caller wants to know whether it is still there.
+    pub(super) doubted: bool,
     /// For taking it along (RFC 8016 §3.1.3).
     pub(super) ticket: Option<Box<[u8]>>,
 }
@@ -69,8 +71,14 @@ impl Allocation {
             dont_fragment: false,
             mobility: ticket.is_some(),
         };
-        let mut allocation =
-            Self { granted, expires: Time::ZERO, refresh_at: Time::ZERO, refusals: 0, ticket };
+        let mut allocation = Self {
+            granted,
+            expires: Time::ZERO,
+            refresh_at: Time::ZERO,
+            refusals: 0,
+            doubted: false,
+            ticket,
+        };
         allocation.extend(lifetime, asked, now);
         Ok(allocation)
     }

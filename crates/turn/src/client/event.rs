@@ -54,6 +54,8 @@ pub enum Event {
         /// The peer.
         peer: SocketAddr,
     },
+    /// The server still holds the allocation, after [`Client::confirm`](crate::Client::confirm).
+    Confirmed,
     /// The allocation has come along to the new address (RFC 8016); permissions and channels with it.
     Moved,
     /// The allocation is gone, its permissions and channels with it. After [`Failure::OutOfSync`] a new one is being

@@ -42,6 +42,17 @@ impl Client {
         self.settle(now);
     }
 
+    /// Asks the server at once whether it still holds the allocation, which a server that began anew does not:
+    /// [`Event::Confirmed`] follows, or [`Event::Lost`] if the server holds none, or did not answer. Without an allocation
+    /// nothing happens.
+    pub fn confirm(&mut self, now: Time) {
+        if let (State::Active, Some(allocation)) = (self.state, &mut self.allocation) {
+            allocation.doubted = true;
+            allocation.refresh_at = now;
+            self.settle(now);
+        }
+    }
+
     /// The connection to the server is gone, or the system says that the server cannot be reached (a hard ICMP error): open
     /// transactions have failed (RFC 8489 §6.2), and with a connection its allocation is gone.
     ///
@@ -114,10 +125,13 @@ impl Client {
 
     /// RFC 8656 §8.3.
     pub(super) fn on_refreshed(&mut self, answer: &Accepted<'_>, asked: Time, now: Time) {
-        if let Some(allocation) = &mut self.allocation {
-            allocation.keep_ticket(answer.message(), false);
-        }
+        let Some(allocation) = &mut self.allocation else { return };
+        allocation.keep_ticket(answer.message(), false);
+        let doubted = core::mem::take(&mut allocation.doubted);
         self.extend(answer, asked, now);
+        if doubted && self.allocation.is_some() {
+            self.events.push(Event::Confirmed);
+        }
     }
 
     fn extend(&mut self, answer: &Accepted<'_>, asked: Time, now: Time) {
@@ -132,6 +146,9 @@ impl Client {
 
     pub(super) fn refresh_failed(&mut self, failure: Failure, timed_out: bool, now: Time) {
         let Some(allocation) = &mut self.allocation else { return };
+        if timed_out && allocation.doubted {
+            return self.lose(Failure::NoAnswer, now);
+        }
         if timed_out {
             // There may be time for another try.
             allocation.refresh_at = now;

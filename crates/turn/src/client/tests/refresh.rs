@@ -68,6 +68,42 @@ fn an_allocation_of_seconds_is_not_refreshed_in_a_frenzy() {
 }
 
 #[test]
+fn a_doubted_allocation_is_asked_for_at_once_and_confirmed_once() {
+    let mut scene = Scene::allocated(config());
+    scene.pass(10);
+    scene.client.confirm(scene.now);
+    scene.client.confirm(scene.now);
+    answer_refresh(&mut scene, 600);
+    assert_eq!(scene.events(), [Event::Confirmed]);
+    assert!(scene.packets().is_empty(), "one request answers both questions");
+    scene.pass(540);
+    answer_refresh(&mut scene, 600);
+    assert!(scene.events().is_empty(), "nobody asked");
+}
+
+#[test]
+fn an_allocation_that_the_server_has_forgotten_or_says_nothing_of_is_lost_when_it_is_doubted() {
+    let mut scene = Scene::allocated(config());
+    scene.client.confirm(scene.now);
+    let request = scene.request();
+    let answer = scene.error(&request, 437);
+    scene.deliver(&answer);
+    let lost = |reason, retry_at| [Event::Lost { reason, retry_at: Some(retry_at) }];
+    assert_eq!(scene.events(), lost(Failure::AllocationMismatch, scene.now));
+
+    let mut scene = Scene::allocated(config());
+    let asked = scene.now;
+    scene.client.confirm(asked);
+    scene.sleep_until(asked + millis(39_499));
+    assert!(scene.events().is_empty());
+    scene.sleep_until(asked + millis(39_500));
+    assert_eq!(scene.events(), lost(Failure::NoAnswer, scene.now));
+
+    scene.client.confirm(scene.now);
+    assert!(scene.events().is_empty() && scene.client.poll_timeout().is_none(), "there is none to ask for");
+}
+
+#[test]
 fn an_allocation_is_kept_for_hours() {
     let mut scene = Scene::allocated(config());
     for _ in 0..50 {

@@ -74,6 +74,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         10 => Just(Op::Allocate),
         3 => Just(Op::Moved),
         1 => Just(Op::Disconnected),
+        1 => Just(Op::Confirm),
         1 => Just(Op::Close),
     ];
     prop::collection::vec(op, 1..300)

@@ -52,6 +52,7 @@ pub(super) enum Op {
     Allocate,
     Moved,
     Disconnected,
+    Confirm,
     Close,
 }
 
@@ -177,6 +178,7 @@ impl World {
                 self.leave();
                 self.client.disconnected(self.now);
             }
+            Op::Confirm => self.client.confirm(self.now),
             Op::Close => self.client.close(self.now),
             _ => {}
         }
@@ -339,6 +341,7 @@ impl World {
                 Event::Closed => self.closed = true,
                 Event::Allocated(_) => self.bindings.clear(),
                 Event::PermissionCreated { peer } => assert!(self.wished.contains(&peer)),
+                Event::Confirmed => assert!(!self.moving, "the server is asked from where it knows us"),
                 Event::AlternateServer(_) | Event::Failed { .. } => {}
             }
         }
