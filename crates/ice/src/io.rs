@@ -76,7 +76,7 @@ pub enum Rejection {
     UnexpectedMessage,
     /// A request without USERNAME or integrity, or with attributes missing that RFC 8445 §7.1 demands.
     MissingAttribute,
-    /// A request whose USERNAME does not begin with our ufrag and a colon.
+    /// A request whose USERNAME does not begin with our ufrag and a colon, or names another session of the peer.
     WrongUsername,
     /// The integrity attribute is missing or wrong.
     BadIntegrity,

@@ -134,7 +134,7 @@ impl Agent {
                         retired.on_request(&request, sender, now, &mut self.fx)?;
                         false
                     }
-                    None => self.session.on_request(&request, sender, now, &mut self.fx),
+                    None => self.session.on_request(&request, sender, now, &mut self.fx)?,
                 };
                 Ok(if changed { Tail::Settle } else { Tail::Nothing })
             }

@@ -32,44 +32,49 @@ pub(crate) struct CheckRequest {
 
 impl Session {
     /// §7.3. Everything in here happens to authenticated requests only. `sender` is the part of USERNAME after the colon.
-    /// False if nothing but an answer came of it.
+    /// False if nothing but an answer came of it; an error if not even that did.
     pub(crate) fn on_request(
         &mut self,
         request: &CheckRequest,
         sender: &[u8],
         now: Time,
         fx: &mut Effects,
-    ) -> bool {
-        let Some(component) = self.locals.base(request.base).map(|b| b.component) else { return false };
+    ) -> Result<bool, Rejection> {
+        let component = self.locals.base(request.base).map(|b| b.component);
+        let component = component.ok_or(Rejection::UnknownSocket)?;
         if let Some(verdict) = self.seen.verdict(request, now) {
             self.count_repeated(component, request);
             self.answer(request, verdict, fx);
-            return false;
+            return Ok(false);
         }
         if self.is_consent_check(component, request, sender) {
             self.remember_and_answer(request, Verdict::Success, now, fx);
             self.note_request(self.path_of(component), now);
             self.heard_peer = true;
-            return false;
+            return Ok(false);
         }
         // An agent that has failed as a whole stays so until a restart (RFC 8863 §4 gave it its time). RFC 7675 §5.2: it does
         // not consent to be sent anything, and so leaves no peer that believes to be connected.
         if self.state == ConnectionState::Failed && self.has_any_peer() {
             self.remember_and_answer(request, Verdict::Error(403), now, fx);
-            return false;
+            return Ok(false);
         }
         // §7.3: without the peer's credentials the request is answered now and acted on when they come.
         if !self.stream(component.stream).is_some_and(Stream::has_peer) {
             self.remember_and_answer(request, Verdict::Success, now, fx);
             self.keep_early(request, sender, fx);
-            return false;
+            return Ok(false);
         }
-        // §7.3: it is valid with any ufrag after the colon. But without the password that belongs to it (§7.3.1.4) there is
-        // no check to trigger; what it says of roles and nominations concerns another session of the peer.
+        // §7.3 has it valid with any ufrag after the colon; this is our own rule. What it says of roles and nominations concerns another
+        // session of the peer, whose password (§7.3.1.4) we do not have. An answer would make the peer take a path for valid on
+        // which nothing will be understood: so it gets one if it will be acted on, and no other.
         if !self.is_from_peer(component, sender) {
+            if !self.may_be_of_next_peer() {
+                return Err(Rejection::WrongUsername);
+            }
             self.remember_and_answer(request, Verdict::Success, now, fx);
-            self.keep_for_other_peer(request, sender, fx);
-            return false;
+            self.keep_early(request, sender, fx);
+            return Ok(false);
         }
         self.heard_peer = true;
         // §7.3.1.1.
@@ -78,17 +83,17 @@ impl Session {
         let switched = self.role.role() != role;
         if !agreed {
             self.remember_and_answer(request, Verdict::Error(487), now, fx);
-            return false;
+            return Ok(false);
         }
         // RFC 7675 §5.2: we lost consent on this path for good, and do not consent to it either. The peer learns so at once,
         // instead of sending to somebody who cannot answer; and a nomination that cannot be accepted is refused (§7.3.1.5).
         let pair = self.pair_of(component, request);
         if self.is_barred(pair) {
             self.remember_and_answer(request, Verdict::Error(403), now, fx);
-            return switched;
+            return Ok(switched);
         }
         self.remember_and_answer(request, Verdict::Success, now, fx);
-        self.act_on(component, request, pair, now, fx) || switched
+        Ok(self.act_on(component, request, pair, now, fx) || switched)
     }
 
     /// Whether it can be nothing but the question for consent (RFC 7675 §5.1), and of what follows nothing would come but the answer:
@@ -113,10 +118,8 @@ impl Session {
 
     /// A check that names another ufrag of the peer than we know may be the one that its next credentials, on their way, belong to:
     /// after a restart, until the peer has shown that it means these.
-    fn keep_for_other_peer(&mut self, request: &CheckRequest, sender: &[u8], fx: &mut Effects) {
-        if !self.heard_peer && self.follows_another() {
-            self.keep_early(request, sender, fx);
-        }
+    fn may_be_of_next_peer(&self) -> bool {
+        !self.heard_peer && self.follows_another()
     }
 
     /// §7.3.1.5: only the controlling side nominates, whatever a request that says it is controlled carries.
@@ -151,7 +154,9 @@ impl Session {
         for (request, sender) in self.early.take(ready) {
             let Some(component) = self.locals.base(request.base).map(|b| b.component) else { continue };
             if !self.is_from_peer(component, &sender) {
-                self.keep_for_other_peer(&request, &sender, fx);
+                if self.may_be_of_next_peer() {
+                    self.keep_early(&request, &sender, fx);
+                }
                 continue;
             }
             self.heard_peer = true;
