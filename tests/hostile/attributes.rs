@@ -154,6 +154,6 @@ fn the_longest_user_name_is_one() {
     let ufrag = victim.agent.local_credentials().ufrag().to_owned();
     let long = format!("{ufrag}:{}", "x".repeat(500 - ufrag.len()));
     let ask = victim.ask(|ask| ask.username = Some(long));
-    assert_eq!(victim.send(bystander(1), &ask), Received::Ice);
+    assert_eq!(victim.send(bystander(1), &ask), Received::Rejected(Rejection::WrongUsername));
     assert_eq!(victim.agent.remote_candidates().count(), 0, "it is not of the peer that we know");
 }

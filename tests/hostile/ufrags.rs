@@ -32,8 +32,8 @@ fn a_user_name_that_is_almost_right_is_wrong() {
 }
 
 #[test]
-fn with_our_half_right_and_the_other_wrong_a_check_is_answered_and_nothing_else() {
-    // §7.3 has such a check answered; it belongs to another session of the peer, and moves nothing in this one.
+fn with_our_half_right_and_the_other_wrong_a_check_is_none() {
+    // It belongs to another session of the peer: an answer would make that take for valid what nobody listens to.
     let mut victim = Victim::connected(Role::Controlled);
     let ours = victim.agent.local_credentials().ufrag().to_owned();
     let before = victim.digest();
@@ -43,8 +43,8 @@ fn with_our_half_right_and_the_other_wrong_a_check_is_answered_and_nothing_else(
             (ask.username, ask.nominates) = (Some(format!("{ours}:{other}")), true);
             (ask.controlling, ask.controlled) = (None, Some(0));
         });
-        assert_eq!(victim.send(bystander(1), &ask), Received::Ice);
-        assert_eq!(victim.take().len(), 1, "{other:?}");
+        assert_eq!(victim.send(bystander(1), &ask), Received::Rejected(Rejection::WrongUsername));
+        assert!(victim.take().is_empty(), "{other:?}");
         assert_eq!(victim.digest(), before, "{other:?}");
     }
 }

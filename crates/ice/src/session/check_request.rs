@@ -65,16 +65,8 @@ impl Session {
             self.keep_early(request, sender, fx);
             return Ok(false);
         }
-        // §7.3 has it valid with any ufrag after the colon; this is our own rule. What it says of roles and nominations concerns another
-        // session of the peer, whose password (§7.3.1.4) we do not have. An answer would make the peer take a path for valid on
-        // which nothing will be understood: so it gets one if it will be acted on, and no other.
         if !self.is_from_peer(component, sender) {
-            if !self.may_be_of_next_peer() {
-                return Err(Rejection::WrongUsername);
-            }
-            self.remember_and_answer(request, Verdict::Success, now, fx);
-            self.keep_early(request, sender, fx);
-            return Ok(false);
+            return self.on_other_session(request, sender, now, fx);
         }
         self.heard_peer = true;
         // §7.3.1.1.
@@ -114,6 +106,24 @@ impl Session {
         if !self.early.keep(*request, sender, self.config.limits.early_checks) {
             fx.counters.reject(Rejection::LimitReached);
         }
+    }
+
+    /// A check of another session of the peer, whose password (§7.3.1.4) we do not have. §7.3 has it valid with any ufrag after the
+    /// colon; this is our own rule: what it says of roles and nominations is of no concern here, and an answer would make the
+    /// peer take a path for valid on which nothing will be understood. It gets one if it will be acted on, and no other.
+    fn on_other_session(
+        &mut self,
+        request: &CheckRequest,
+        sender: &[u8],
+        now: Time,
+        fx: &mut Effects,
+    ) -> Result<bool, Rejection> {
+        if !self.may_be_of_next_peer() {
+            return Err(Rejection::WrongUsername);
+        }
+        self.remember_and_answer(request, Verdict::Success, now, fx);
+        self.keep_early(request, sender, fx);
+        Ok(false)
     }
 
     /// A check that names another ufrag of the peer than we know may be the one that its next credentials, on their way, belong to:
