@@ -1,8 +1,10 @@
 //! The server that the agents of the demo use, on a socket of this machine.
 
+use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
 
 use floe::Builder;
+use floe::ice::{RelayServer, RelayTransport, ServerAddress};
 use floe::server::{StunServer, Transport, TurnServer};
 use floe::turn::server::Credentials;
 
@@ -14,46 +16,43 @@ use super::TurnTransport;
 const USER: &str = "demo";
 const PASSWORD: &str = "nobody else knows the port";
 
+/// What its certificate is for.
+#[cfg(feature = "tls")]
+const NAME: &str = "turn.demo.invalid";
+
 /// A server for as long as the demo runs.
 pub(crate) enum Embedded {
     Stun(StunServer),
-    /// Whose relays are the only way, and how it is called.
-    Turn(TurnServer, String),
+    Turn(Turn),
+}
+
+/// A server whose relays are the only way.
+pub(crate) struct Turn {
+    server: TurnServer,
+    address: SocketAddr,
+    transport: TurnTransport,
+    /// The certificate, in PEM, that agents are to trust.
+    #[cfg(feature = "tls")]
+    trusted: String,
 }
 
 impl Embedded {
     /// Starts one at this address; of TURN, if relays are wanted.
     pub(crate) async fn start(ip: IpAddr, relays: Option<TurnTransport>) -> Result<Self, Failure> {
         let address = SocketAddr::new(ip, 0);
-        let transport = match relays {
-            Some(TurnTransport::Udp) => Transport::Udp,
-            Some(TurnTransport::Tcp) => Transport::Tcp,
-            None => {
-                let server = StunServer::bind(address).await;
-                let failed =
-                    |error| Failure::Failed(format!("the STUN server cannot listen on {ip}: {error}"));
-                return server.map(Self::Stun).map_err(failed);
-            }
-        };
-        let failed = |error: &dyn std::fmt::Display| Failure::Failed(format!("the TURN server: {error}"));
-        let mut users = Credentials::new("demo").map_err(|error| failed(&error))?;
-        users.add_user(USER, PASSWORD).map_err(|error| failed(&error))?;
-        let builder = TurnServer::builder(users).listen_on(transport, address).configure(|config| {
-            // The peers are relays of this machine, whatever its address is.
-            config.peers.allow_loopback = true;
-            config.peers.allow_private = true;
-            config.peers.allow_link_local = true;
-        });
-        let server = builder.start().await.map_err(|error| failed(&error))?;
-        let address = server.local_addr(transport).unwrap_or(address);
-        Ok(Self::Turn(server, format!("turn:{address}?transport={transport}")))
+        if let Some(transport) = relays {
+            let failed = |error| Failure::Failed(format!("the TURN server: {error}"));
+            return Turn::start(address, transport).await.map(Self::Turn).map_err(failed);
+        }
+        let failed = |error| Failure::Failed(format!("the STUN server cannot listen on {ip}: {error}"));
+        StunServer::bind(address).await.map(Self::Stun).map_err(failed)
     }
 
     /// What it is and where.
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::Stun(server) => format!("STUN server at {}", server.local_addr()),
-            Self::Turn(_, uri) => format!("{uri} is the only way"),
+            Self::Turn(turn) => format!("{} is the only way", turn.uri()),
         }
     }
 
@@ -61,7 +60,7 @@ impl Embedded {
     pub(crate) fn apply(&self, builder: Builder) -> Builder {
         match self {
             Self::Stun(server) => builder.stun_server(server.local_addr().to_string()),
-            Self::Turn(_, uri) => builder.turn_server(uri, USER, PASSWORD).relay_only(),
+            Self::Turn(turn) => turn.apply(builder).relay_only(),
         }
     }
 
@@ -69,7 +68,7 @@ impl Embedded {
     pub(crate) fn report(&self) -> String {
         match self {
             Self::Stun(server) => format!("STUN server   answered {} requests", server.stats().answered),
-            Self::Turn(server, _) => {
+            Self::Turn(Turn { server, .. }) => {
                 let stats = server.stats();
                 let packets = stats.turn.to_peers.packets + stats.turn.to_clients.packets;
                 format!(
@@ -78,5 +77,66 @@ impl Embedded {
                 )
             }
         }
+    }
+}
+
+impl Turn {
+    async fn start(address: SocketAddr, transport: TurnTransport) -> Result<Self, Box<dyn Error>> {
+        let mut users = Credentials::new("demo")?;
+        users.add_user(USER, PASSWORD)?;
+        let listens = match transport {
+            TurnTransport::Udp => Transport::Udp,
+            TurnTransport::Tcp => Transport::Tcp,
+            #[cfg(feature = "tls")]
+            TurnTransport::Tls => Transport::Tls,
+        };
+        let builder = TurnServer::builder(users).listen_on(listens, address).configure(|config| {
+            // The peers are relays of this machine, whatever its address is.
+            config.peers.allow_loopback = true;
+            config.peers.allow_private = true;
+            config.peers.allow_link_local = true;
+        });
+        #[cfg(feature = "tls")]
+        let (builder, trusted) = if transport == TurnTransport::Tls {
+            let made = rcgen::generate_simple_self_signed([NAME.to_owned()])?;
+            let pem = made.cert.pem();
+            (builder.certificate_pem(pem.clone(), made.signing_key.serialize_pem()), pem)
+        } else {
+            (builder, String::new())
+        };
+        let server = builder.start().await?;
+        let address = server.local_addr(listens).unwrap_or(address);
+        Ok(Self {
+            server,
+            address,
+            transport,
+            #[cfg(feature = "tls")]
+            trusted,
+        })
+    }
+
+    /// How it is called (RFC 7065).
+    fn uri(&self) -> String {
+        let address = self.address;
+        match self.transport {
+            TurnTransport::Udp => format!("turn:{address}?transport=udp"),
+            TurnTransport::Tcp => format!("turn:{address}?transport=tcp"),
+            #[cfg(feature = "tls")]
+            TurnTransport::Tls => format!("turns:{address}"),
+        }
+    }
+
+    fn apply(&self, builder: Builder) -> Builder {
+        let relay = RelayServer::new(ServerAddress::Address(self.address), USER, PASSWORD);
+        let (relay, builder) = match self.transport {
+            TurnTransport::Udp => (relay, builder),
+            TurnTransport::Tcp => (relay.with_transport(RelayTransport::Tcp), builder),
+            #[cfg(feature = "tls")]
+            TurnTransport::Tls => (
+                relay.with_transport(RelayTransport::Tls).with_tls_name(NAME),
+                builder.tls_roots(&self.trusted),
+            ),
+        };
+        builder.configure(|config| config.gather.relays.push(relay))
     }
 }

@@ -55,8 +55,8 @@ pub(crate) struct Args {
     #[arg(long, verbatim_doc_comment)]
     relay_only: bool,
 
-    /// How the agents reach the TURN server: udp or tcp
-    /// [default: udp]
+    /// How the agents reach the TURN server: udp, tcp or,
+    /// on this machine, tls [default: udp]
     #[arg(long, value_name = "HOW", hide_possible_values = true, verbatim_doc_comment)]
     turn_transport: Option<TurnTransport>,
 
@@ -77,6 +77,8 @@ pub(crate) enum TurnTransport {
     #[default]
     Udp,
     Tcp,
+    #[cfg(feature = "tls")]
+    Tls,
 }
 
 const NAT_TYPES: &str = "\
@@ -98,6 +100,7 @@ Types for --nat-a and --nat-b:
 Examples:
   floe demo
   floe demo --relay-only
+  floe demo --relay-only --turn-transport tls
   floe demo --nat-a symmetric --nat-b symmetric
   floe demo --nat-b blocked --turn-transport tcp
   floe demo --nat-a port-restricted-cone --nat-b symmetric --chart
@@ -113,6 +116,12 @@ pub(crate) fn run(args: &Args) -> Outcome {
             return Err(Failure::Usage(what.to_owned()));
         }
         return real::run(&args.bind, args.relay_only.then_some(transport));
+    }
+    #[cfg(feature = "tls")]
+    if transport == TurnTransport::Tls {
+        let what =
+            "--turn-transport tls is for agents on this machine: the simulated network has no TLS, but tcp";
+        return Err(Failure::Usage(what.to_owned()));
     }
     let nats = [args.nat_a, args.nat_b].map(|given| given.unwrap_or(NatType::None));
     simulated::run(&Plan { nats, seed: args.seed, relay_only: args.relay_only, transport, chart: args.chart })

@@ -91,6 +91,8 @@ impl Run {
             let transport = match plan.transport {
                 TurnTransport::Udp => RelayTransport::Udp,
                 TurnTransport::Tcp => RelayTransport::Tcp,
+                #[cfg(feature = "tls")]
+                TurnTransport::Tls => RelayTransport::Tls,
             };
             if transport.is_stream() {
                 // It is asked for addresses over UDP.

@@ -49,12 +49,17 @@ fn agents_behind_cones_connect_as_the_oracle_says() {
 
 #[test]
 fn agents_on_this_machine_meet_at_relays_only_if_they_are_to() {
-    for (arguments, transport) in [(&[][..], "udp"), (&["--turn-transport", "tcp"], "tcp")] {
+    let ways: [(&[&str], _, _); 3] = [
+        (&[], "turn:127.0.0.1:", "?transport=udp is the only way\n"),
+        (&["--turn-transport", "tcp"], "turn:127.0.0.1:", "?transport=tcp is the only way\n"),
+        (&["--turn-transport", "tls"], "turns:127.0.0.1:", " is the only way\n"),
+    ];
+    for (arguments, scheme, ending) in ways {
         let run = floe(&[&["demo", "--bind", "127.0.0.1", "--relay-only"], arguments].concat());
         assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{}", run.stdout);
         for said in [
-            "two agents on this machine; turn:127.0.0.1:",
-            &format!("?transport={transport} is the only way\n"),
+            &format!("two agents on this machine; {scheme}"),
+            ending,
             "alice  candidate relay 127.0.0.1:",
             "selected      relay 127.0.0.1:",
             "throughput    ",
@@ -154,6 +159,8 @@ fn the_chart_shows_every_packet_and_the_seed_repeats_them() {
 fn wrong_arguments_are_explained() {
     assert!(floe(&["demo", "--nat-a", "cone"]).error(2).contains("not a NAT type: use none, firewall"));
     assert!(floe(&["demo", "--turn-transport", "tcp"]).error(2).contains("needs --relay-only"));
+    let simulated = floe(&["demo", "--nat-a", "symmetric", "--turn-transport", "tls"]);
+    assert!(simulated.error(2).contains("the simulated network has no TLS, but tcp"));
     assert!(floe(&["demo", "--relay-only", "--turn-transport", "pigeon"]).error(2).contains("pigeon"));
     assert!(floe(&["demo", "--chart"]).error(2).contains("required arguments"));
     assert!(

@@ -100,7 +100,14 @@ impl TurnServerBuilder {
         chain: impl Into<std::path::PathBuf>,
         key: impl Into<std::path::PathBuf>,
     ) -> Self {
-        self.identity = Some(super::tls::Identity { chain: chain.into(), key: key.into() });
+        self.identity = Some(super::tls::Identity::Files { chain: chain.into(), key: key.into() });
+        self
+    }
+
+    /// The same with the contents of the two files, of which there is nothing to read again.
+    #[cfg(feature = "tls")]
+    pub fn certificate_pem(mut self, chain: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.identity = Some(super::tls::Identity::Memory { chain: chain.into(), key: key.into() });
         self
     }
 

@@ -53,12 +53,22 @@ impl std::error::Error for TlsError {
     }
 }
 
-/// Where the certificate and its key are.
-#[derive(Clone, Debug)]
-pub(super) struct Identity {
-    /// The certificate first, then those that vouch for it.
-    pub(super) chain: PathBuf,
-    pub(super) key: PathBuf,
+/// A certificate, first, with those that vouch for it, and its key.
+pub(super) enum Identity {
+    Files { chain: PathBuf, key: PathBuf },
+    Memory { chain: Vec<u8>, key: Vec<u8> },
+}
+
+impl Identity {
+    /// Chain and key in PEM, each with what it is called.
+    fn read(&self) -> Result<[(PathBuf, Vec<u8>); 2], TlsError> {
+        Ok(match self {
+            Self::Files { chain, key } => [(chain.clone(), read(chain)?), (key.clone(), read(key)?)],
+            Self::Memory { chain, key } => {
+                [("the chain".into(), chain.clone()), ("the key".into(), key.clone())]
+            }
+        })
+    }
 }
 
 /// The certificate in use.
@@ -87,12 +97,11 @@ impl Tls {
 }
 
 fn load(identity: &Identity) -> Result<Arc<ServerConfig>, TlsError> {
-    let chain = read(&identity.chain)?;
+    let [(chain_name, chain), (key_name, key)] = identity.read()?;
     let chain: Result<Vec<CertificateDer<'static>>, _> = CertificateDer::pem_slice_iter(&chain).collect();
     let chain = chain.ok().filter(|chain| !chain.is_empty());
-    let chain = chain.ok_or_else(|| TlsError::NoCertificate(identity.chain.clone()))?;
-    let key = PrivateKeyDer::from_pem_slice(&read(&identity.key)?);
-    let key = key.map_err(|_| TlsError::NoKey(identity.key.clone()))?;
+    let chain = chain.ok_or(TlsError::NoCertificate(chain_name))?;
+    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| TlsError::NoKey(key_name))?;
     let unusable = |error: tokio_rustls::rustls::Error| TlsError::Unusable(error.to_string());
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()

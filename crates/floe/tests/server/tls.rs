@@ -108,6 +108,17 @@ async fn a_new_certificate_is_shown_to_new_connections_and_old_ones_go_on() {
     soon(old.read_exact(&mut answer)).await.expect("answered");
 }
 
+#[tokio::test]
+async fn a_certificate_may_be_in_memory_and_is_then_never_another() {
+    let made = made();
+    let settings = TurnServer::builder(credentials()).listen_on(Transport::Tls, loopback());
+    let server = start(settings.certificate_pem(made.cert.pem(), made.signing_key.serialize_pem())).await;
+    server.reload_certificate().expect("there is nothing to read");
+    connect_trusting(at(&server, Transport::Tls), made.cert.der()).await.expect("it is shown");
+    let nothing = refusal(TurnServer::builder(credentials()).certificate_pem("", "")).await;
+    assert_eq!(nothing.to_string(), "the chain has no certificate in PEM (-----BEGIN CERTIFICATE-----)");
+}
+
 async fn refusal(settings: TurnServerBuilder) -> TlsError {
     match settings.listen_on(Transport::Tls, loopback()).start().await {
         Err(ServeError::Tls(error)) => error,
