@@ -17,7 +17,7 @@ use crate::interfaces::{Choice, Interface};
 use crate::pace::Common;
 use crate::resolver::{Resolver, SystemResolver};
 use crate::socket::SocketOptions;
-use crate::stream::Tls;
+use crate::stream::{Dialler, HttpProxy, Proxied, Tls};
 
 /// Datagrams kept for an application that does not receive; about as many as the system keeps by default.
 const RECEIVE_QUEUE: usize = 128;
@@ -46,6 +46,7 @@ pub struct Builder {
     /// A TURN server that came without them.
     without_account: Option<String>,
     tls: Tls,
+    proxy: Option<HttpProxy>,
     /// What was given as certificates holds none.
     bad_roots: bool,
     addresses: Choice,
@@ -63,6 +64,7 @@ impl Builder {
             relays: Vec::new(),
             without_account: None,
             tls: Tls::default(),
+            proxy: None,
             bad_roots: false,
             addresses: Choice::default(),
             options: SocketOptions::default(),
@@ -171,6 +173,13 @@ impl Builder {
         self
     }
 
+    /// Reaches TURN servers over TCP and TLS through this proxy; those over UDP, STUN servers and peers are reached without it. Names
+    /// of servers are looked up on this machine.
+    pub fn http_proxy(mut self, proxy: HttpProxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
     /// Uses relayed candidates only: the peer learns no address of this machine, and no packet goes to it but through a relay.
     pub fn relay_only(mut self) -> Self {
         self.config.gather.transport_policy = TransportPolicy::Relay;
@@ -259,9 +268,9 @@ impl Builder {
 
         let (queue, addresses) = (self.receive_queue, self.addresses);
         let engine = Arc::new(Engine::new(self.config, queue, addresses, Common::of(&runtime))?);
+        let proxy = self.proxy.map(|proxy| Proxied { proxy, resolver: self.resolver.clone() });
         let tools = Tools {
-            options: self.options,
-            tls: self.tls,
+            dialler: Dialler { options: self.options, tls: self.tls, proxy },
             resolver: self.resolver,
             port_offset: u16::from_ne_bytes(random),
         };

@@ -13,16 +13,15 @@ use tokio::time::{Instant, Sleep};
 use crate::engine::Engine;
 use crate::readers::HANDOVER;
 use crate::resolver::Resolver;
-use crate::socket::{self, Socket, SocketOptions, Way};
-use crate::stream::{self, Connected, Tls, dial};
+use crate::socket::{self, Socket, Way};
+use crate::stream::{self, Connected, Dialler, dial};
 
 /// Packets of ICE that wait for room in a socket's buffer; beyond it they are lost, as they might be in the network.
 const MAX_DELAYED: usize = 64;
 
 /// What the driver works with.
 pub(crate) struct Tools {
-    pub(crate) options: SocketOptions,
-    pub(crate) tls: Tls,
+    pub(crate) dialler: Dialler,
     pub(crate) resolver: Arc<dyn Resolver>,
     /// Where the search for a free port begins.
     pub(crate) port_offset: u16,
@@ -102,8 +101,7 @@ impl Driver {
                 Some(Command::OpenUdp { request, address }) => self.open(request, address),
                 Some(Command::Resolve { request, host, port }) => self.resolve(request, host, port),
                 Some(Command::Connect { request, server, tls_name, local, deadline }) => {
-                    let tools = (self.tools.options.clone(), self.tools.tls.clone());
-                    let dialled = dial(server, local, tls_name, tools);
+                    let dialled = dial(server, local, tls_name, self.tools.dialler.clone());
                     self.connect(request, dialled, self.engine.instant(deadline));
                 }
                 Some(Command::CloseSocket { socket }) => self.engine.remove(socket),
@@ -160,7 +158,7 @@ impl Driver {
     }
 
     fn bind(&self, address: SocketAddr) -> Result<(UdpSocket, SocketAddr), DriverError> {
-        let socket = socket::open(address, &self.tools.options, self.tools.port_offset)?;
+        let socket = socket::open(address, &self.tools.dialler.options, self.tools.port_offset)?;
         let bound = socket.local_addr().map_err(|_| DriverError::Other)?;
         let socket = UdpSocket::from_std(socket).map_err(|_| DriverError::Other)?;
         Ok((socket, bound))

@@ -100,5 +100,6 @@ pub use floe_ice::{
 };
 pub use ice_server::IceServer;
 pub use resolver::{Resolver, Resolving, SystemResolver};
+pub use stream::HttpProxy;
 #[cfg(feature = "tls")]
 pub use stream::TlsClient;

@@ -218,6 +218,10 @@ pub enum DriverError {
     Tls,
     /// The driver has no TLS.
     TlsNotSupported,
+    /// The proxy in between did not connect to the server, or is none.
+    Proxy,
+    /// The proxy in between wants a login, or another one.
+    ProxyLogin,
     /// Anything else.
     Other,
 }
@@ -239,6 +243,8 @@ impl fmt::Display for DriverError {
             Self::Certificate => "the server's certificate is not valid for it",
             Self::Tls => "TLS with the server failed",
             Self::TlsNotSupported => "built without TLS",
+            Self::Proxy => "the proxy did not connect to the server",
+            Self::ProxyLogin => "the proxy wants a login, or another one",
             Self::Other => "the system refused",
         })
     }

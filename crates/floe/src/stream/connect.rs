@@ -8,6 +8,7 @@ use floe_ice::{DriverError, SocketId};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::Stream;
+use super::proxy::Proxied;
 use super::run::{Sink, Source};
 use super::tls::Tls;
 use crate::socket::{self, SocketOptions};
@@ -28,14 +29,29 @@ impl Connected {
     }
 }
 
+/// What connections are made with.
+#[derive(Clone, Default)]
+pub(crate) struct Dialler {
+    pub(crate) options: SocketOptions,
+    pub(crate) tls: Tls,
+    pub(crate) proxy: Option<Proxied>,
+}
+
 /// Connects to a server from this address, with TLS if there is a name for it.
 pub(crate) async fn dial(
     server: SocketAddr,
     local: SocketAddr,
     tls_name: Option<String>,
-    (options, tls): (SocketOptions, Tls),
+    Dialler { options, tls, proxy }: Dialler,
 ) -> Result<Connected, DriverError> {
-    let tcp = connect(server, local, &options).await.map_err(|e| explain(&e))?;
+    let first = match &proxy {
+        Some(proxy) => proxy.address(local).await?,
+        None => server,
+    };
+    let mut tcp = connect(first, local, &options).await.map_err(|e| explain(&e))?;
+    if let Some(proxy) = &proxy {
+        proxy.tunnel(&mut tcp, server).await?;
+    }
     let local = tcp.local_addr().map_err(|e| explain(&e))?;
     if let Some(name) = tls_name {
         let (source, sink) = tls.connect(name, tcp).await?;
@@ -76,7 +92,7 @@ mod tests {
                 server.parse().expect("an address"),
                 local.parse().expect("an address"),
                 None,
-                (SocketOptions::default(), Tls::default()),
+                Dialler::default(),
             )
         };
         // A port that was free a moment ago, and that nobody is given while it is bound here without listening.

@@ -5,6 +5,7 @@
 //! the task of whoever sends it and without being copied.
 
 mod connect;
+mod proxy;
 mod run;
 mod tls;
 
@@ -19,7 +20,9 @@ use tokio::sync::Notify;
 use crate::engine::lock;
 
 use connect::explain;
-pub(crate) use connect::{Connected, dial};
+pub(crate) use connect::{Connected, Dialler, dial};
+pub use proxy::HttpProxy;
+pub(crate) use proxy::Proxied;
 pub(crate) use run::run;
 pub(crate) use tls::Tls;
 #[cfg(feature = "tls")]

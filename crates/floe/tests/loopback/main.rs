@@ -4,6 +4,7 @@ mod close;
 mod connect;
 mod data;
 mod gather;
+mod proxy;
 mod relays;
 mod restart;
 mod support;
