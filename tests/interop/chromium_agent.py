@@ -8,37 +8,17 @@ Only ICE is of interest: the peer's descriptions are made up (chromium_agent.js)
 import argparse
 import asyncio
 import json
-import os
 import pathlib
 import sys
 
 from playwright.async_api import async_playwright
 
+from chromium import PROGRAM, SWITCHES
 from json_lines import commands, write
 
-PROGRAM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SCRIPT = pathlib.Path(__file__).with_suffix(".js")
 # A secure origin, which getUserMedia wants; its page is answered here.
 ORIGIN = "https://peer.test/"
-
-SWITCHES = [
-    # As root, in a container.
-    "--no-sandbox",
-    "--disable-dev-shm-usage",
-    "--disable-gpu",
-    # With a camera that needs no consent, addresses are not hidden; loopback is never offered without being asked for.
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--allow-loopback-in-peer-connection",
-    "--disable-features=WebRtcHideLocalIpsWithMdns",
-    # Nothing but what the test asks for.
-    "--no-first-run",
-    "--no-proxy-server",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-domain-reliability",
-    "--disable-sync",
-]
 
 
 def arguments():

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod calls;
 mod candidate_line;
 mod conversation;
 mod meeting;

@@ -62,7 +62,7 @@ impl Peer {
     }
 }
 
-fn source(name: &str) -> PathBuf {
+pub(crate) fn source(name: &str) -> PathBuf {
     workspace_root().join("tests/interop").join(name)
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn floe() -> &'static Path {
 }
 
 /// The Python that has aioice, and Playwright for Chromium.
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let python = workspace_root().join("tests/.env/bin/python");
     assert!(python.exists(), "{} is missing: tests/run makes it", python.display());
     python

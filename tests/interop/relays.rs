@@ -20,6 +20,8 @@ pub(crate) struct Server {
     process: Child,
     /// How its clients call it.
     uris: Vec<String>,
+    /// Where its page is.
+    page: String,
 }
 
 impl Server {
@@ -31,10 +33,18 @@ impl Server {
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it was built");
         let mut lines = BufReader::new(process.stdout.take().expect("a pipe was asked for")).lines();
         let greeting = lines.by_ref().map(|line| line.expect("text")).take_while(|line| !line.is_empty());
-        let uris = greeting.filter(|line| line.starts_with("turn:")).collect();
+        let greeting: Vec<String> = greeting.collect();
+        let page = greeting.iter().find_map(|line| line.strip_prefix("page")).expect("it has a page");
+        let page = page.trim().to_owned();
+        let uris = greeting.into_iter().filter(|line| line.starts_with("turn:")).collect();
         // What it says about its allocations has to be read.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { process, uris }
+        Self { process, uris, page }
+    }
+
+    /// The address of its page.
+    pub(crate) fn page(&self) -> &str {
+        &self.page
     }
 
     /// The arguments of an agent that uses it, and nothing else.

@@ -73,7 +73,7 @@ pub(crate) struct SignallingArgs {
     #[arg(long, value_name = "S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600), verbatim_doc_comment)]
     resume_time: u64,
 
-    /// Connections of an address at a time
+    /// Connections of one address
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     address_quota: u32,
 }

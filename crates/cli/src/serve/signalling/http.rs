@@ -19,7 +19,7 @@ use futures_util::stream;
 use super::hall::{ClosingTime, Hall, Line};
 use super::rooms::{Handle, Next, Refusal};
 use super::visitor::Visitor;
-use super::{door, websocket};
+use super::{door, page, websocket};
 
 /// How long the body of a request may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,7 +33,8 @@ pub(super) fn router(hall: &Arc<Hall>) -> Router {
         .route("/{room}/messages", post(message))
         .route("/{room}/leave", post(leave))
         .layer(middleware::from_fn_with_state(hall.clone(), origin_policy));
-    rooms.with_state(hall.clone())
+    let pages = Router::new().route("/", get(page::entrance)).route("/{name}", get(page::page_or_part));
+    rooms.merge(pages).with_state(hall.clone())
 }
 
 /// The name under which the visitor found the server.

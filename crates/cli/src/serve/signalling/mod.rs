@@ -12,6 +12,7 @@ mod ice_servers;
 mod limits;
 mod listen;
 mod origin;
+mod page;
 mod places;
 mod report;
 mod rooms;

@@ -2,6 +2,7 @@
 
 mod guest;
 mod http;
+mod page;
 
 use serde_json::{Value, json};
 
