@@ -8,12 +8,12 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::failure::{Outcome, complain};
-use crate::{agent, decode, demo, gather, output, serve, turn_check};
+use crate::{agent, decode, demo, direct, gather, output, serve, turn_check};
 
 /// Interactive Connectivity Establishment (ICE, RFC 8445)
 ///
 /// Watch two agents find each other, take STUN messages apart, gather candidates,
-/// script an agent, run a STUN and TURN server, check one.
+/// script an agent, talk to another machine, run a STUN and TURN server, check one.
 ///
 /// Exit status: 0 success, 1 failure, 2 wrong usage. An error is one line on the
 /// standard error.
@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Demo(demo::Args),
     Gather(gather::Args),
     Agent(agent::Args),
+    Offer(direct::OfferArgs),
+    Answer(direct::AnswerArgs),
     Serve(serve::Args),
     TurnCheck(turn_check::Args),
     Decode(decode::Args),
@@ -42,6 +44,8 @@ impl Command {
             Self::Demo(args) => demo::run(&args),
             Self::Gather(args) => gather::run(&args),
             Self::Agent(args) => agent::run(&args),
+            Self::Offer(args) => direct::offer(&args),
+            Self::Answer(args) => direct::answer(&args),
             Self::Serve(args) => serve::run(&args),
             Self::TurnCheck(args) => turn_check::run(&args),
             Self::Decode(args) => decode::run(&args),

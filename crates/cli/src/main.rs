@@ -3,9 +3,12 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod agent_args;
 mod cli;
+mod data;
 mod decode;
 mod demo;
+mod direct;
 mod duration;
 mod failure;
 mod gather;
@@ -14,6 +17,7 @@ mod relay;
 mod runtime;
 mod serve;
 mod style;
+mod talk;
 mod turn_check;
 
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! `floe agent`: one agent, spoken to in JSON lines.
 
-mod lines;
+pub(crate) mod lines;
 mod protocol;
 mod remarks;
 mod session;

@@ -3,6 +3,7 @@
 mod agent;
 mod decode;
 mod demo;
+mod direct;
 mod gather;
 mod program;
 #[cfg(unix)]
