@@ -49,9 +49,8 @@ fn connecting_and_staying_connected_keep_their_budgets() {
     assert!(exceeded.is_empty(), "{}", exceeded.join("\n"));
 }
 
-/// Bytes of an agent that has nothing to do, its own size included. With one pair they should be 2560: until they are, they
-/// do not become more.
-const MEMORY_OF_ONE_PAIR: u64 = 3_200;
+/// Bytes of an agent that has nothing to do, its own size included.
+const MEMORY_OF_ONE_PAIR: u64 = 2_560;
 const MEMORY_OF_100_PAIRS: u64 = 16_384;
 
 /// Of both agents with so many host candidates a side, and of the network between them.

@@ -23,6 +23,7 @@ use crate::message::Outgoing;
 use crate::parameters::RemoteParameters;
 use crate::path::SendPath;
 use crate::random::Random;
+use crate::rare::Rare;
 use crate::relays::Relays;
 use crate::session::{Retirees, Session};
 
@@ -44,15 +45,15 @@ pub struct Agent {
     /// The current session.
     session: Session,
     /// Those that restarts have replaced, as long as they are of use.
-    retirees: Retirees,
-    signalling: Signalling,
+    retirees: Rare<Retirees>,
+    signalling: Rare<Signalling>,
     gatherer: Gatherer,
-    relays: Relays,
+    relays: Rare<Relays>,
     fx: Effects,
     /// The latest time at which something happened. Time never goes back inside.
     now: Time,
-    /// When something is due next.
-    due: Option<Time>,
+    /// When something is due next; [`Time::MAX`] if nothing is.
+    due: Time,
     gathering_begun: bool,
     closed: bool,
 }
@@ -75,8 +76,8 @@ impl Agent {
         let mut fx = Effects::new(Random::new(config.seed), config.limits.queued_packets);
         let gatherer = Gatherer::new(core::mem::take(&mut config.gather));
         let session = Session::new(&config, now, &mut fx);
-        let (retirees, signalling) = (Retirees::default(), Signalling::default());
-        let (relays, due, gathering_begun, closed) = (Relays::default(), None, false, false);
+        let (retirees, signalling, relays) = (Rare::new(), Rare::new(), Rare::new());
+        let (due, gathering_begun, closed) = (Time::MAX, false, false);
         Ok(Self { session, retirees, signalling, gatherer, relays, fx, now, due, gathering_begun, closed })
     }
 
@@ -171,7 +172,8 @@ impl Agent {
         now: Time,
     ) {
         let now = self.tick(now);
-        if !self.relays.opened(request, answer, now, &mut self.fx) {
+        let relays = self.relays.if_any();
+        if !relays.is_some_and(|relays| relays.opened(request, answer, now, &mut self.fx)) {
             self.gatherer.opened(request, answer, &mut self.fx);
         }
         if !self.closed {
@@ -186,10 +188,14 @@ impl Agent {
             return;
         }
         let now = self.tick(now);
-        self.relays.socket_failed(socket, now, &mut self.fx);
+        if let Some(relays) = self.relays.if_any() {
+            relays.socket_failed(socket, now, &mut self.fx);
+        }
         self.gatherer.socket_failed(socket, &mut self.fx);
         self.session.socket_failed(socket, now, &mut self.fx);
-        self.retirees.socket_failed(socket, now, &mut self.fx);
+        if let Some(retirees) = self.retirees.if_any() {
+            retirees.socket_failed(socket, now, &mut self.fx);
+        }
         self.settle(now);
     }
 
@@ -202,7 +208,9 @@ impl Agent {
         now: Time,
     ) {
         let now = self.tick(now);
-        self.relays.connected(request, answer, now, &mut self.fx);
+        if let Some(relays) = self.relays.if_any() {
+            relays.connected(request, answer, now, &mut self.fx);
+        }
         if !self.closed {
             self.settle(now);
         }
@@ -215,7 +223,9 @@ impl Agent {
             return;
         }
         let now = self.tick(now);
-        self.relays.disconnected(stream, reason, now, &mut self.fx);
+        if let Some(relays) = self.relays.if_any() {
+            relays.disconnected(stream, reason, now, &mut self.fx);
+        }
         self.settle(now);
     }
 
@@ -326,7 +336,7 @@ impl Agent {
             Received::Ice => {}
             Received::Rejected(reason) => self.fx.counters.reject(reason),
             // Data that come through a relay keep what carries them alive.
-            Received::Data { .. } => self.due = self.due.into_iter().chain(self.relays.next_timeout()).min(),
+            Received::Data { .. } => self.due = self.due.min(self.relays.next_timeout().unwrap_or(Time::MAX)),
         }
         match tail {
             Tail::Settle => self.settle(now),
@@ -337,7 +347,7 @@ impl Agent {
 
     /// Time passed: does everything that is due. Early and repeated calls do nothing.
     pub fn handle_timeout(&mut self, now: Time) {
-        if now < self.now || self.closed || self.due.is_none_or(|due| due > now) {
+        if now < self.now || self.closed || now < self.due {
             return;
         }
         let now = self.tick(now);
@@ -351,7 +361,7 @@ impl Agent {
         debug_assert!(out.len() >= MAX_TRANSMIT, "poll_transmit needs a buffer of MAX_TRANSMIT bytes");
         // What most calls find.
         if self.fx.next_packet().is_none() && self.relays.is_empty() {
-            self.retirees.forget_keys();
+            self.forget_keys();
             return None;
         }
         self.next_transmit(out)
@@ -389,7 +399,7 @@ impl Agent {
     /// always later than the time of the latest input.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.due
+        (self.due != Time::MAX).then_some(self.due)
     }
 
     // --- data ---------------------------------------------------------------------------------------------------
@@ -437,10 +447,12 @@ impl Agent {
         let now = self.tick(now);
         self.now = now;
         self.closed = true;
-        self.due = None;
+        self.due = Time::MAX;
         self.fx.discard_packets();
-        self.retirees = Retirees::default();
-        self.relays.close(now, &mut self.fx);
+        self.retirees = Rare::new();
+        if let Some(relays) = self.relays.if_any() {
+            relays.close(now, &mut self.fx);
+        }
         self.gatherer.close(&mut self.fx);
         self.session.close(&mut self.fx);
     }
@@ -464,7 +476,7 @@ impl Agent {
 
     /// An input that by itself causes nothing may still be the first one after something was due.
     fn catch_up(&mut self, now: Time) {
-        if !self.closed && self.due.is_some_and(|due| due <= now) {
+        if !self.closed && self.due <= now {
             self.settle(now);
         }
     }
@@ -474,7 +486,7 @@ impl Agent {
         self.now = now;
         if self.is_preparing() {
             self.session.take_found(&mut self.gatherer, &mut self.fx);
-            self.due = None;
+            self.due = Time::MAX;
             return;
         }
         if !self.relays.is_idle() {
@@ -492,7 +504,8 @@ impl Agent {
         }
         let due = self.session.next_timeout(&self.gatherer, now);
         let relays = self.relays.next_timeout();
-        self.due = due.into_iter().chain(self.retirees.next_timeout(now)).chain(relays).min();
+        let all = due.into_iter().chain(self.retirees.next_timeout(now)).chain(relays);
+        self.due = all.min().unwrap_or(Time::MAX);
     }
 
     /// Candidates are collected and the peer is not known: there is nothing to do but to announce them, and nothing will be due. Half
@@ -507,11 +520,13 @@ impl Agent {
     fn settle_sessions(&mut self, now: Time) {
         self.gatherer.handle_timeout(now, &mut self.fx);
         self.session.take_found(&mut self.gatherer, &mut self.fx);
-        self.retirees.settle(now, &mut self.fx);
+        if let Some(retirees) = self.retirees.if_any() {
+            retirees.settle(now, &mut self.fx);
+        }
         self.session.settle(&mut self.gatherer, now, &mut self.fx);
         self.announce_paths();
-        if !self.retirees.is_empty() {
-            self.retirees.hand_over(&mut self.session, now, &mut self.fx);
+        if let Some(retirees) = self.retirees.if_any() {
+            retirees.hand_over(&mut self.session, now, &mut self.fx);
         }
         self.release_sockets(now);
         self.session.announce(&mut self.gatherer, &self.retirees, now, &mut self.fx);
@@ -523,7 +538,9 @@ impl Agent {
             let (relays, retirees) = (&self.relays, &self.retirees);
             let needs = |id| retirees.needs(id) || relays.need(id, |relay| retirees.needs(relay));
             let Some(gone) = self.gatherer.release_leaving(needs, &mut self.fx) else { return };
-            self.relays.base_gone(gone, now, &mut self.fx);
+            if let Some(relays) = self.relays.if_any() {
+                relays.base_gone(gone, now, &mut self.fx);
+            }
         }
     }
 
@@ -543,7 +560,8 @@ impl Agent {
         if self.session.is_concluded(component) {
             return &mut self.session;
         }
-        self.retirees.carrier_mut(component).unwrap_or(&mut self.session)
+        let retired = self.retirees.if_any().and_then(|retirees| retirees.carrier_mut(component));
+        retired.unwrap_or(&mut self.session)
     }
 
     /// What a packet is signed with; any keys do for one that is not signed.
@@ -554,12 +572,19 @@ impl Agent {
     /// A packet that leaves through a relay, or that is for its server.
     fn poll_relays(&mut self, out: &mut [u8]) -> Option<Transmit> {
         let keys = |packet: &Outgoing| keys_of(&self.session, &self.retirees, packet);
-        let transmit = self.relays.poll_transmit(keys, out);
+        let transmit = self.relays.if_any().and_then(|relays| relays.poll_transmit(keys, out));
         match transmit {
             Some(_) => self.fx.counters.packets_sent = self.fx.counters.packets_sent.saturating_add(1),
-            None => self.retirees.forget_keys(),
+            None => self.forget_keys(),
         }
         transmit
+    }
+
+    /// No packet is queued any more.
+    fn forget_keys(&mut self) {
+        if let Some(retirees) = self.retirees.if_any() {
+            retirees.forget_keys();
+        }
     }
 
     /// The connection as a whole.

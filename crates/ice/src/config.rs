@@ -10,6 +10,7 @@ use core::time::Duration;
 
 use crate::candidate::{is_unicast, is_usable};
 use crate::event::Role;
+use crate::nanos::Nanos;
 use crate::pace::SharedPace;
 
 pub use relay_server::{RelayServer, RelayTransport, TransportPolicy};
@@ -301,11 +302,11 @@ impl Config {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) nomination: Nomination,
-    pub(crate) ta: Duration,
-    pub(crate) rto: Duration,
-    pub(crate) max_rto: Duration,
+    pub(crate) ta: Nanos,
+    pub(crate) rto: Nanos,
+    pub(crate) max_rto: Nanos,
     pub(crate) consent: bool,
-    pub(crate) keepalive: Duration,
+    pub(crate) keepalive: Nanos,
     pub(crate) unauthenticated: Unauthenticated,
     pub(crate) limits: Limits,
 }
@@ -314,11 +315,11 @@ impl From<&Config> for Settings {
     fn from(config: &Config) -> Self {
         Self {
             nomination: config.nomination,
-            ta: config.ta,
-            rto: config.rto,
-            max_rto: config.max_rto,
+            ta: config.ta.into(),
+            rto: config.rto.into(),
+            max_rto: config.max_rto.into(),
             consent: config.consent,
-            keepalive: config.keepalive,
+            keepalive: config.keepalive.into(),
             unauthenticated: config.unauthenticated,
             limits: config.limits,
         }

@@ -12,6 +12,7 @@ use floe_stun::{
 };
 
 use crate::candidate::canonical;
+use crate::event::Role;
 use crate::ids::{SocketId, StreamId};
 use crate::io::Transmit;
 use crate::keys::{Generation, Keyring};
@@ -35,7 +36,8 @@ pub(crate) enum Wire {
         stream: StreamId,
         priority: u32,
         nominates: bool,
-        role: PeerRole,
+        role: Role,
+        tie_breaker: u64,
     },
     /// The answer to one: XOR-MAPPED-ADDRESS is where it goes.
     Success { id: TransactionId, keys: Generation, algorithm: IntegrityAlgorithm },
@@ -65,6 +67,21 @@ pub(crate) enum PeerRole {
 }
 
 impl PeerRole {
+    pub(crate) fn new(role: Role, tie_breaker: u64) -> Self {
+        match role {
+            Role::Controlling => Self::Controlling(tie_breaker),
+            Role::Controlled => Self::Controlled(tie_breaker),
+        }
+    }
+
+    /// The role and the tie-breaker: apart, they take half the room where many are kept.
+    pub(crate) fn parts(self) -> (Role, u64) {
+        match self {
+            Self::Controlling(tie_breaker) => (Role::Controlling, tie_breaker),
+            Self::Controlled(tie_breaker) => (Role::Controlled, tie_breaker),
+        }
+    }
+
     fn decode(raw: RawAttribute<'_>, id: &TransactionId) -> Result<Self, DecodeError> {
         match raw.kind {
             AttributeType::ICE_CONTROLLING => Ok(Self::Controlling(IceControlling::decode(raw, id)?.0)),
@@ -114,15 +131,15 @@ impl Outgoing {
     pub(crate) fn encode(&self, keys: &Keyring, out: &mut [u8]) -> Option<usize> {
         let begin = |out, class, id| MessageBuilder::new(out, class, Method::BINDING, id);
         let built = match self.wire {
-            Wire::Check { id, stream, priority, nominates, role, .. } => {
+            Wire::Check { id, stream, priority, nominates, role, tie_breaker, .. } => {
                 let peer = keys.peer(stream)?;
                 let request = begin(out, Class::Request, id).attribute(&CheckName {
                     theirs: peer.credentials.ufrag_bytes(),
                     ours: keys.credentials().ufrag_bytes(),
                 });
                 let request = match role {
-                    PeerRole::Controlling(tie) => request.attribute(&IceControlling(tie)),
-                    PeerRole::Controlled(tie) => request.attribute(&IceControlled(tie)),
+                    Role::Controlling => request.attribute(&IceControlling(tie_breaker)),
+                    Role::Controlled => request.attribute(&IceControlled(tie_breaker)),
                 };
                 let request = request.attribute(&Priority(priority));
                 let request = if nominates { request.attribute(&UseCandidate) } else { request };

@@ -5,12 +5,13 @@ use core::time::Duration;
 
 use floe_stun::Time;
 
+use crate::nanos::Nanos;
 use crate::pace::SharedPace;
 
 /// The agent's pace.
 #[derive(Clone, Debug)]
 pub(crate) struct Pacer {
-    ta: Duration,
+    ta: Nanos,
     /// The earliest moment for the next transaction.
     next: Time,
     shared: Option<SharedPace>,
@@ -20,22 +21,22 @@ pub(crate) struct Pacer {
 
 impl Pacer {
     pub(crate) fn new(ta: Duration, shared: Option<SharedPace>, now: Time) -> Self {
-        Self { ta, next: now, shared, turn: None }
+        Self { ta: ta.into(), next: now, shared, turn: None }
     }
 
     /// The pace of a new session (RFC 8445 §9): what the peer asks for is learned anew, and the interval since the last transaction
     /// is kept, so that restarts cause no burst.
     pub(crate) fn successor(&self, ta: Duration) -> Self {
-        Self { ta, ..self.clone() }
+        Self { ta: ta.into(), ..self.clone() }
     }
 
     pub(crate) fn ta(&self) -> Duration {
-        self.ta
+        self.ta.get()
     }
 
     /// RFC 8839 §5.5: the larger of what both sides ask for counts.
     pub(crate) fn slow_down_to(&mut self, ta: Duration) {
-        self.ta = self.ta.max(ta);
+        self.ta = self.ta().max(ta).into();
     }
 
     /// Whether a transaction may begin now. To be asked when there is one to begin: it takes the turn at the shared pace, and
@@ -60,7 +61,7 @@ impl Pacer {
 
     /// A transaction begins now.
     pub(crate) fn take(&mut self, now: Time) {
-        self.next = now.saturating_add(self.ta);
+        self.next = now.saturating_add(self.ta());
     }
 }
 

@@ -44,10 +44,7 @@ impl RoleState {
 
     /// What goes into our requests.
     pub(crate) fn attribute(&self) -> PeerRole {
-        match self.role {
-            Role::Controlling => PeerRole::Controlling(self.tie_breaker),
-            Role::Controlled => PeerRole::Controlled(self.tie_breaker),
-        }
+        PeerRole::new(self.role, self.tie_breaker)
     }
 
     /// §6.1.1: with a lite peer the full agent is controlling. True if that changed the role.

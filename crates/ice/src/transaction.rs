@@ -8,6 +8,7 @@ use floe_stun::{RetransmissionSchedule, RetransmissionStep, Time, TransactionId}
 use crate::event::Role;
 use crate::ids::PairId;
 use crate::message::PeerRole;
+use crate::nanos::Nanos;
 
 /// A transaction is known by its id: 96 random bits, never used twice.
 pub(crate) type TransactionKey = TransactionId;
@@ -30,12 +31,14 @@ pub(crate) enum Purpose {
 pub(crate) struct Transaction {
     pub(crate) pair: PairId,
     pub(crate) purpose: Purpose,
-    /// What its request says of our role.
-    pub(crate) role: PeerRole,
+    /// The role that its request names, and the tie-breaker beside it.
+    role: Role,
+    tie_breaker: u64,
     pub(crate) sent_at: Time,
     /// Requests sent so far.
-    sent: u32,
-    schedule: RetransmissionSchedule,
+    sent: u8,
+    /// With the number of transmissions all there is to know of the schedule.
+    rto: Nanos,
     /// Whether it is still retransmitted (RFC 8445 §7.3.1.4 stops that).
     resend: bool,
     /// Next retransmission or end.
@@ -59,10 +62,12 @@ impl Transaction {
 
     /// The role its request names.
     pub(crate) fn role(&self) -> Role {
-        match self.role {
-            PeerRole::Controlling(_) => Role::Controlling,
-            PeerRole::Controlled(_) => Role::Controlled,
-        }
+        self.role
+    }
+
+    /// What its request says of our role.
+    pub(crate) fn attribute(&self) -> PeerRole {
+        PeerRole::new(self.role, self.tie_breaker)
     }
 
     /// Whether its request carries USE-CANDIDATE.
@@ -76,8 +81,9 @@ impl Transaction {
             RetransmissionStep::Transmit(at) => (at, true),
             RetransmissionStep::Fail(at) => (at, false),
         };
-        let (this, _) = offset(self.schedule.after(self.sent.saturating_sub(1)));
-        let (next, again) = offset(self.schedule.after(self.sent));
+        let schedule = RetransmissionSchedule::new(self.rto.get());
+        let (this, _) = offset(schedule.after(u32::from(self.sent.saturating_sub(1))));
+        let (next, again) = offset(schedule.after(u32::from(self.sent)));
         (next.saturating_sub(this), again)
     }
 }
@@ -107,11 +113,12 @@ impl Transactions {
         Self::new(self.limit)
     }
 
-    /// Gives back what the checks needed that are over. Two places stay for consent checks.
+    /// Gives back what the checks needed that are over. One place stays for consent checks, of which no second one is open as long as
+    /// they are answered.
     pub(crate) fn shrink(&mut self) {
         let used = self.slots.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         self.slots.truncate(used);
-        self.slots.shrink_to(2);
+        self.slots.shrink_to(1);
     }
 
     fn find(&self, id: &TransactionId) -> Option<usize> {
@@ -250,8 +257,19 @@ pub(crate) struct Request {
 impl Request {
     fn open(self, purpose: Purpose, resend: bool, due: Time, expires: Time) -> Transaction {
         let Self { pair, role, rto, now } = self;
-        let schedule = RetransmissionSchedule::new(rto);
-        Transaction { pair, purpose, role, sent_at: now, sent: 1, schedule, resend, due, expires }
+        let (role, tie_breaker) = role.parts();
+        Transaction {
+            pair,
+            purpose,
+            role,
+            tie_breaker,
+            sent_at: now,
+            sent: 1,
+            rto: rto.into(),
+            resend,
+            due,
+            expires,
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What can be asked of an agent. Nothing here changes anything.
 
+use floe_stun::Time;
+
 use crate::candidate::Candidate;
 use crate::ids::{Component, LocalId, PairId, RemoteId, SocketId, StreamId};
 use crate::stats::{Counters, PairInfo, PairStats};
@@ -98,7 +100,7 @@ impl Agent {
         self.relays.check_invariants();
         self.fx.check_invariants();
         self.check_sessions();
-        assert!(self.due.is_none_or(|due| due > self.now), "the next timeout is later than now");
+        assert!(self.due == Time::MAX || self.due > self.now, "the next timeout is later than now");
     }
 
     /// The sessions have nothing in common by which something could be taken for another one's.

@@ -12,7 +12,7 @@ use crate::ids::{Component, RelayId};
 use crate::io::{Datagram, Received};
 use crate::locals::Relayed;
 use crate::path::SendPath;
-use crate::relays::{Allocation, News, Unwrapped};
+use crate::relays::{Allocation, News, Relays, Unwrapped};
 
 use super::Agent;
 
@@ -20,7 +20,7 @@ impl Agent {
     /// A datagram that came from a TURN server, or through one; `None` if it is any other.
     pub(super) fn route_relayed(&mut self, datagram: &Datagram<'_>, now: Time) -> Option<Received> {
         let source = canonical(datagram.source);
-        match self.relays.unwrap(datagram.socket, source, datagram.contents, now)? {
+        match self.relays.if_any()?.unwrap(datagram.socket, source, datagram.contents, now)? {
             Unwrapped::Turn => Some(Received::Ice),
             Unwrapped::Rejected(reason) => Some(Received::Rejected(reason)),
             Unwrapped::Foreign => None,
@@ -40,31 +40,35 @@ impl Agent {
 
     /// What relays have to do, and what they tell, before the session looks at it.
     pub(super) fn settle_relays(&mut self, now: Time) {
-        self.relays.handle_timeout(now, &mut self.fx);
+        if let Some(relays) = self.relays.if_any() {
+            relays.handle_timeout(now, &mut self.fx);
+        }
         self.take_news(now);
     }
 
     /// What the session wants of relays, after it has settled.
     pub(super) fn use_relays(&mut self, now: Time) {
         while let Some(allocation) = self.gatherer.poll_given_up() {
-            self.relays.give_up(&allocation, now, &mut self.fx);
+            self.relays.make().give_up(&allocation, now, &mut self.fx);
         }
         while let Some(allocation) = self.gatherer.poll_allocation() {
             let addresses = self.gatherer.server_addresses(&allocation);
             if let Some(server) = self.gatherer.relay_server(allocation.server) {
-                self.relays.allocate(&allocation, server, &addresses, now, &mut self.fx);
+                self.relays.make().allocate(&allocation, server, &addresses, now, &mut self.fx);
             }
         }
         while let Some(address) = self.relays.needs_port() {
             let (request, deadline) = self.gatherer.question(now);
-            self.relays.open(request, address, deadline, &mut self.fx);
+            self.relays.make().open(request, address, deadline, &mut self.fx);
         }
         while self.relays.needs_connection(now) {
             let (request, deadline) = self.gatherer.question(now);
-            self.relays.connect(request, deadline, now, &mut self.fx);
+            self.relays.make().connect(request, deadline, now, &mut self.fx);
         }
         self.carry_data(now);
-        self.relays.take_packets(now, &mut self.fx);
+        if let Some(relays) = self.relays.if_any() {
+            relays.take_packets(now, &mut self.fx);
+        }
     }
 
     /// RFC 8656 §12: data have a channel, nothing else has. Of each component one, however many relays and peers there are.
@@ -78,7 +82,7 @@ impl Agent {
                 if let Ok(path) = carrier.send_path(component, 0)
                     && carrier.is_concluded(component)
                 {
-                    self.relays.carry(path.socket, path.destination, now, &mut self.fx);
+                    self.relays.make().carry(path.socket, path.destination, now, &mut self.fx);
                 }
             }
         }
@@ -87,7 +91,7 @@ impl Agent {
     /// What happened to relays; whether anything did.
     pub(super) fn take_news(&mut self, now: Time) -> bool {
         let mut any = false;
-        while let Some(news) = self.relays.poll_news() {
+        while let Some(news) = self.relays.if_any().and_then(Relays::poll_news) {
             any = true;
             match news {
                 News::Allocated(id) => self.relay_allocated(id),
@@ -133,7 +137,9 @@ impl Agent {
         let Allocation { server, base: address, .. } = *origin;
         self.fx.event(Event::RelayLost { server, address, failure });
         self.session.socket_failed(id.socket(), now, &mut self.fx);
-        self.retirees.socket_failed(id.socket(), now, &mut self.fx);
+        if let Some(retirees) = self.retirees.if_any() {
+            retirees.socket_failed(id.socket(), now, &mut self.fx);
+        }
     }
 
     /// Data to this peer are framed differently.
@@ -172,7 +178,7 @@ impl Agent {
         }
         let carrier = self.session.carrier(component, &self.retirees);
         if let Ok(path) = carrier.send_path(component, 0) {
-            self.relays.record_sent(path.socket, path.destination, now);
+            self.relays.make().record_sent(path.socket, path.destination, now);
         }
     }
 }

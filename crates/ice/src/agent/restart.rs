@@ -33,7 +33,7 @@ impl Agent {
         self.check_open()?;
         let now = self.tick(now);
         let (answered, confirmed) = (self.session.has_any_peer(), self.session.has_heard_peer());
-        self.signalling.restarted(answered, confirmed, now);
+        self.signalling.make().restarted(answered, confirmed, now);
         self.begin_session(RestartCause::Requested, now);
         self.settle(now);
         Ok(())
@@ -48,7 +48,7 @@ impl Agent {
         self.fx.counters.restarts = self.fx.counters.restarts.saturating_add(1);
         self.session.begin_anew(&mut self.fx);
         self.begin_candidates(&before, now);
-        self.retirees.add(before, &self.fx);
+        self.retirees.make().add(before, &self.fx);
     }
 
     /// The peer's latest credentials take the place of earlier ones that were no answer to ours. Data may be on a path of that
@@ -57,7 +57,7 @@ impl Agent {
         self.forget_peer();
         let next = self.session.repaired(now);
         let before = core::mem::replace(&mut self.session, next);
-        self.retirees.add(before, &self.fx);
+        self.retirees.make().add(before, &self.fx);
     }
 
     fn begin_candidates(&mut self, before: &crate::session::Session, now: Time) {
@@ -69,7 +69,7 @@ impl Agent {
 
     fn forget_peer(&mut self) {
         for peer in self.session.keys().peers() {
-            self.signalling.forget_peer(&peer.credentials);
+            self.signalling.make().forget_peer(&peer.credentials);
         }
     }
 
@@ -90,7 +90,7 @@ impl Agent {
             Objection::HalfChanged => AgentError::HalfChangedCredentials,
         })?;
         if self.session.has_other_peer(streams.clone(), new) {
-            if self.signalling.corrects(self.session.has_heard_peer(), now) {
+            if self.signalling.make().corrects(self.session.has_heard_peer(), now) {
                 self.repair_session(now);
             } else {
                 self.begin_session(RestartCause::Peer, now);
@@ -103,7 +103,8 @@ impl Agent {
 
     /// What came before these credentials.
     fn take_upcoming(&mut self, credentials: &Credentials) {
-        for (stream, upcoming) in self.signalling.take_upcoming(credentials.ufrag()) {
+        let Some(signalling) = self.signalling.if_any() else { return };
+        for (stream, upcoming) in signalling.take_upcoming(credentials.ufrag()) {
             // The stream was looked at when it came.
             let _ = match upcoming {
                 Upcoming::Candidate(candidate) => {
@@ -148,7 +149,7 @@ impl Agent {
 
     fn hold(&mut self, stream: StreamId, upcoming: Upcoming) -> AddedCandidate {
         let limit = usize::from(self.session.limits().remote_candidates);
-        if self.signalling.keep(stream, upcoming, limit) {
+        if self.signalling.make().keep(stream, upcoming, limit) {
             AddedCandidate::Held
         } else {
             AddedCandidate::Ignored(IgnoredCandidate::LimitReached)

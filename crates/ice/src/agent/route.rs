@@ -61,7 +61,7 @@ impl Agent {
         let base = self.session.locals.find_base(socket, local_ip);
         let component = base.and_then(|base| self.session.accept_data(base, source, len));
         // What was sent on a path from before a restart is as good.
-        match component.or_else(|| self.retirees.accept_data((socket, local_ip), source, len)) {
+        match component.or_else(|| self.retirees.if_any()?.accept_data((socket, local_ip), source, len)) {
             Some(component) => Received::Data { component, payload: 0..len },
             None if base.is_some() || self.retirees.needs(socket) => {
                 Received::Rejected(Rejection::UnknownSource)
@@ -129,7 +129,7 @@ impl Agent {
             Ok(CheckAttributes { priority, use_candidate, role }) => {
                 let id = verified.transaction_id();
                 let request = CheckRequest { id, base, source, algorithm, priority, use_candidate, role };
-                let changed = match retired.and_then(|at| self.retirees.get_mut(at)) {
+                let changed = match retired.and_then(|at| self.retirees.if_any()?.get_mut(at)) {
                     Some(retired) => {
                         retired.on_request(&request, sender, now, &mut self.fx)?;
                         false
@@ -234,7 +234,7 @@ impl Agent {
         match Answer::read(&verified, false) {
             Ok(answer) => {
                 let answer = CheckAnswer { id, answer, symmetric };
-                match retired.and_then(|at| self.retirees.get_mut(at)) {
+                match retired.and_then(|at| self.retirees.if_any()?.get_mut(at)) {
                     Some(retired) => retired.on_answer(&answer, now, &mut self.fx),
                     None => self.session.on_answer(&answer, now, &mut self.fx),
                 }
@@ -242,7 +242,7 @@ impl Agent {
             }
             // RFC 8489 §6.3.3, §6.3.4: the transaction fails.
             Err(Unreadable::Unknown(_)) => {
-                match retired.and_then(|at| self.retirees.get_mut(at)) {
+                match retired.and_then(|at| self.retirees.if_any()?.get_mut(at)) {
                     Some(retired) => retired.session_mut().on_unusable_answer(&id, now, &mut self.fx),
                     None => self.session.on_unusable_answer(&id, now, &mut self.fx),
                 }

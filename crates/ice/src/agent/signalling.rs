@@ -9,6 +9,7 @@ use floe_stun::Time;
 
 use crate::candidate::{Candidate, Credentials};
 use crate::ids::StreamId;
+use crate::rare::Empty;
 
 /// Credentials the peer had before: so many are recognised when they, or candidates of theirs, come late (our own rule).
 const MAX_PAST: usize = 8;
@@ -58,6 +59,18 @@ pub(super) struct Signalling {
     unanswered: u16,
     /// When such answers are not to be expected any more.
     answers_until: Time,
+}
+
+impl Empty for Signalling {
+    fn empty() -> &'static Self {
+        static EMPTY: Signalling = Signalling {
+            past: VecDeque::new(),
+            upcoming: Vec::new(),
+            unanswered: 0,
+            answers_until: Time::ZERO,
+        };
+        &EMPTY
+    }
 }
 
 impl Signalling {

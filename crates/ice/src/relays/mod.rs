@@ -42,6 +42,7 @@ use crate::ids::{Component, RelayId, RequestId, SocketId};
 use crate::io::{Command, DriverError, Rejection, Transmit};
 use crate::keys::Keyring;
 use crate::message::Outgoing;
+use crate::rare::Empty;
 
 use relay::{Relay, Stage};
 
@@ -101,6 +102,13 @@ pub(crate) struct Relays {
     next: u32,
     /// Sockets that nobody waits for any more, but that the driver may still open.
     late: Vec<RequestId>,
+}
+
+impl Empty for Relays {
+    fn empty() -> &'static Self {
+        static EMPTY: Relays = Relays { list: Vec::new(), news: VecDeque::new(), next: 0, late: Vec::new() };
+        &EMPTY
+    }
 }
 
 impl Relays {

@@ -45,7 +45,7 @@ impl Session {
             if sent_check {
                 self.gathering_had_turn = false;
             } else if gatherer.has_work() {
-                gatherer.begin(Pace { ta: self.pacer.ta(), rto: self.config.rto }, now, fx);
+                gatherer.begin(Pace { ta: self.pacer.ta(), rto: self.config.rto.get() }, now, fx);
                 self.gathering_had_turn = true;
             } else {
                 return;
@@ -101,7 +101,7 @@ impl Session {
     /// The request of an open transaction: the same whenever it is asked for, as nothing that it is made of changes.
     pub(crate) fn request(&self, id: &TransactionId) -> Option<Outgoing> {
         let transaction = self.transactions.get(id)?;
-        self.check_packet(transaction.pair, *id, transaction.nominates(), transaction.role)
+        self.check_packet(transaction.pair, *id, transaction.nominates(), transaction.attribute())
     }
 
     /// A check on this pair.
@@ -115,6 +115,7 @@ impl Session {
         let pair = self.checklists.get(pair)?;
         let base = self.locals.base(pair.base)?;
         let remote = self.remotes.get(pair.remote)?;
+        let (role, tie_breaker) = role.parts();
         // §7.1.1: PRIORITY is what a peer-reflexive candidate from this base would have.
         let priority = self.locals.check_priority(pair.base);
         Some(Outgoing {
@@ -128,6 +129,7 @@ impl Session {
                 priority,
                 nominates,
                 role,
+                tie_breaker,
             },
         })
     }
@@ -136,7 +138,7 @@ impl Session {
     fn rto(&self) -> Duration {
         let (busy, all) = self.checklists.load();
         let factor = u32::try_from(all.saturating_mul(busy)).unwrap_or(u32::MAX);
-        self.pacer.ta().saturating_mul(factor).clamp(self.config.rto, self.config.max_rto)
+        self.pacer.ta().saturating_mul(factor).clamp(self.config.rto.get(), self.config.max_rto.get())
     }
 
     fn may_check(&self, pair: PairId) -> bool {

@@ -86,6 +86,7 @@ impl Session {
         let Some(state) = self.component_mut(component) else { return };
         state.path = path;
         state.path_ends = ends;
+        state.asked = None;
         state.consent_lost &= path.is_none();
         state.last_sent = now;
     }
@@ -302,7 +303,7 @@ impl Session {
     fn keep_alive(&mut self, component: Component, now: Time, fx: &mut Effects) {
         let Some(state) = self.component(component) else { return };
         let (Some(pair), last) = (state.path, state.last_sent) else { return };
-        if now < last.saturating_add(self.config.keepalive) || !fx.has_room() {
+        if now < last.saturating_add(self.config.keepalive.get()) || !fx.has_room() {
             return;
         }
         let Some(PathEnds { base, destination }) = self.ends_of(pair) else { return };
@@ -321,7 +322,7 @@ impl Session {
             all.filter_map(|c| c.consent).map(|c| c.next_timeout(now)).min()
         } else {
             let in_use = all.filter(|c| c.path.is_some());
-            in_use.map(|c| c.last_sent.saturating_add(self.config.keepalive)).min()
+            in_use.map(|c| c.last_sent.saturating_add(self.config.keepalive.get())).min()
         }
     }
 

@@ -35,7 +35,7 @@ mod tests;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use floe_stun::Time;
+use floe_stun::{Time, TransactionId};
 
 use crate::candidate::Credentials;
 use crate::checklist::Checklists;
@@ -78,6 +78,8 @@ pub(crate) struct ComponentState {
     epoch: u32,
     consent: Option<Consent>,
     path_ends: Option<PathEnds>,
+    /// The peer's latest consent check on the path.
+    asked: Option<TransactionId>,
     /// What went over the path, until it goes to the statistics of the pair.
     traffic: Traffic,
     /// Consent on the path ended and there is no other one since.
@@ -99,6 +101,7 @@ impl ComponentState {
             epoch: 0,
             consent: None,
             path_ends: None,
+            asked: None,
             traffic: Traffic::default(),
             consent_lost: false,
             was_selected: false,

@@ -44,7 +44,7 @@ impl Session {
             self.announce_role(fx);
         }
         // RFC 8863 §4: our credentials are out, the peer's are in.
-        let patience_ends = now.saturating_add(RetransmissionSchedule::new(self.config.rto).timeout());
+        let patience_ends = now.saturating_add(RetransmissionSchedule::new(self.config.rto.get()).timeout());
         // Whoever had waited in vain for the peer's answer to a restart has it now.
         if self.state == ConnectionState::Failed && !self.has_any_peer() {
             self.state = ConnectionState::New;

@@ -31,7 +31,7 @@ impl Session {
         {
             credentials = Credentials::from_random(&fx.random.bytes());
         }
-        let patience = RetransmissionSchedule::new(self.config.rto).timeout();
+        let patience = RetransmissionSchedule::new(self.config.rto.get()).timeout();
         let awaits_answer = self.has_any_peer() || self.follows_another();
         let answer_by = awaits_answer.then(|| now.saturating_add(patience));
         Self { answer_by, ..self.successor(credentials, now) }
@@ -74,7 +74,7 @@ impl Session {
             remotes: self.remotes.successor(),
             checklists: self.checklists.successor(),
             transactions: self.transactions.successor(),
-            pacer: self.pacer.successor(self.config.ta),
+            pacer: self.pacer.successor(self.config.ta.get()),
             gathering_had_turn: self.gathering_had_turn,
             early: EarlyChecks::default(),
             seen: SeenRequests::default(),

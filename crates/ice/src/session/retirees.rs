@@ -8,6 +8,7 @@ use floe_stun::{Time, TransactionId};
 use crate::effects::Effects;
 use crate::ids::{Component, PairId, SocketId};
 use crate::keys::{Generation, Keyring};
+use crate::rare::Empty;
 
 use super::retired::Retired;
 use super::{Session, wake_up};
@@ -22,6 +23,13 @@ pub(crate) struct Retirees {
     list: Vec<Retired>,
     /// Of sessions that are gone while packets of theirs are still queued.
     keys: Vec<Keyring>,
+}
+
+impl Empty for Retirees {
+    fn empty() -> &'static Self {
+        static EMPTY: Retirees = Retirees { list: Vec::new(), keys: Vec::new() };
+        &EMPTY
+    }
 }
 
 impl Retirees {

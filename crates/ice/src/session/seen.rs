@@ -13,7 +13,7 @@ use super::CheckRequest;
 const MEMORY: Duration = Duration::from_millis(39_500);
 /// Only authenticated requests are remembered, the newest so many.
 const CAPACITY: usize = 64;
-/// How many places are added when there are too few: consent checks every 5 s need ten or less.
+/// How many places are added when there are too few: the checks of connecting over one pair need five.
 const STEP: usize = 4;
 
 /// How a request was answered.
@@ -99,6 +99,16 @@ impl SeenRequests {
             self.entries.insert(self.next, seen);
             self.next += 1;
         }
+    }
+
+    /// Gives everything back once no peer repeats any of it. True if that is so: the checks of connecting are long over.
+    pub(crate) fn forget(&mut self, now: Time) -> bool {
+        let newest = self.next.checked_sub(1).and_then(|at| self.entries.get(at));
+        let is_over = newest.is_some_and(|e| e.at.is_over(Tick::of(now)));
+        if is_over {
+            *self = Self::default();
+        }
+        is_over
     }
 
     fn make_room(&mut self) {

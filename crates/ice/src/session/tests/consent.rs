@@ -60,6 +60,32 @@ fn a_consent_check_is_not_retransmitted() {
 }
 
 #[test]
+fn a_consent_check_that_the_network_duplicated_is_answered_again_and_counts_once() {
+    let mut script = Script::connected(Role::Controlled, |_| {});
+    let counted = |script: &Script| {
+        let id = script.pair(local(1), remote(1)).expect("the path").id;
+        let stats = script.agent.pair_stats(id).expect("statistics");
+        (stats.requests_received, stats.retransmissions_received)
+    };
+    let (before, _) = counted(&script);
+    let mut last = script.new_ask(|a| a.nominate = false);
+    for n in 1..=12 {
+        script.after(5_000);
+        let check = script.check();
+        script.reply(&check, |_| {});
+        last = script.new_ask(|a| a.nominate = false);
+        let (_, first) = script.send_ask(&last);
+        let (_, again) = script.send_ask(&last);
+        assert!(first.is_some());
+        assert_eq!(again.map(|a| a.bytes), first.map(|a| a.bytes));
+        assert_eq!(counted(&script), (before + n, n));
+    }
+    last.from = remote(2);
+    let _ = script.send_ask(&last);
+    assert_eq!(counted(&script), (before + 12, 12), "from elsewhere it is another one");
+}
+
+#[test]
 fn it_expires_after_30_seconds_and_then_nothing_is_sent() {
     let mut script = Script::connected(Role::Controlled, |_| {});
     let granted = script.now;
