@@ -28,7 +28,7 @@ pub(crate) const ICE_LAYERS: &[&[&str]] = &[
     // The vocabulary: what goes in and out.
     &["config", "effects", "error", "event", "io", "keys", "message", "parameters", "path", "stats"],
     // Values that stand alone.
-    &["candidate", "ids", "pace", "random", "sorted", "tight"],
+    &["candidate", "ids", "nanos", "pace", "random", "rare", "sorted", "tight"],
 ];
 
 /// The modules of `floe-signal` from the top down: a session speaks in messages, and messages carry descriptions.

@@ -199,36 +199,6 @@ impl Agent {
         self.settle(now);
     }
 
-    /// The answer to [`Command::Connect`]: the driver's number for the stream, and the address it is bound to. Streams and sockets
-    /// are numbered together. When it comes after the deadline or after [`Agent::close`], the agent asks for the stream to be closed.
-    pub fn connected(
-        &mut self,
-        request: RequestId,
-        answer: Result<(SocketId, SocketAddr), DriverError>,
-        now: Time,
-    ) {
-        let now = self.tick(now);
-        if let Some(relays) = self.relays.if_any() {
-            relays.connected(request, answer, now, &mut self.fx);
-        }
-        if !self.closed {
-            self.settle(now);
-        }
-    }
-
-    /// A stream that [`Command::Connect`] asked for is over: the server closed or reset it, or what came is not TURN. What was
-    /// allocated over it is lost (RFC 8656 §3.1) and asked for again over another one.
-    pub fn disconnected(&mut self, stream: SocketId, reason: DriverError, now: Time) {
-        if self.closed {
-            return;
-        }
-        let now = self.tick(now);
-        if let Some(relays) = self.relays.if_any() {
-            relays.disconnected(stream, reason, now, &mut self.fx);
-        }
-        self.settle(now);
-    }
-
     // --- the peer -----------------------------------------------------------------------------------------------
 
     /// The peer's credentials and options, for every stream. Saying the same again changes nothing.

@@ -234,7 +234,7 @@ pub(crate) struct CheckAttributes {
     pub(crate) role: PeerRole,
 }
 
-/// The attributes of a check, found in one pass: of each the first (RFC 8489 §14).
+/// The attributes of a check, noted while its form is checked: of each the first (RFC 8489 §14).
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CheckContent<'a> {
     username: Option<RawAttribute<'a>>,
@@ -262,28 +262,23 @@ impl From<DecodeError> for Unreadable {
 }
 
 impl<'a> CheckContent<'a> {
-    // Apart, it has all registers for its loop.
+    /// Parses a datagram and notes what a check has. Apart, the walk has all registers to itself.
     #[inline(never)]
-    pub(crate) fn find(message: &Message<'a>) -> Self {
-        let mut content = Self::default();
-        for raw in message.content() {
-            let first = match raw.kind {
-                AttributeType::USERNAME => &mut content.username,
-                AttributeType::PRIORITY => &mut content.priority,
-                AttributeType::ICE_CONTROLLING | AttributeType::ICE_CONTROLLED => &mut content.role,
-                AttributeType::USE_CANDIDATE => {
-                    content.use_candidate = true;
-                    continue;
-                }
-                kind if is_unknown(kind) => {
-                    content.unknown.push(kind);
-                    continue;
-                }
-                _ => continue,
-            };
-            first.get_or_insert(raw);
-        }
-        content
+    pub(crate) fn parse(&mut self, datagram: &'a [u8]) -> Result<Message<'a>, DecodeError> {
+        Message::parse_with(datagram, |raw| self.note(raw))
+    }
+
+    #[inline]
+    fn note(&mut self, raw: RawAttribute<'a>) {
+        let first = match raw.kind {
+            AttributeType::USERNAME => &mut self.username,
+            AttributeType::PRIORITY => &mut self.priority,
+            AttributeType::ICE_CONTROLLING | AttributeType::ICE_CONTROLLED => &mut self.role,
+            AttributeType::USE_CANDIDATE => return self.use_candidate = true,
+            kind if is_unknown(kind) => return self.unknown.push(kind),
+            _ => return,
+        };
+        first.get_or_insert(raw);
     }
 
     /// USERNAME, if it is there and well formed: whoever is named is asked for the key.

@@ -113,12 +113,12 @@ impl Transactions {
         Self::new(self.limit)
     }
 
-    /// Gives back what the checks needed that are over. One place stays for consent checks, of which no second one is open as long as
-    /// they are answered.
-    pub(crate) fn shrink(&mut self) {
+    /// Gives back what the checks needed that are over, but for so many places. Consent checks need one, as no second one is open as
+    /// long as they are answered.
+    pub(crate) fn shrink(&mut self, places: usize) {
         let used = self.slots.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         self.slots.truncate(used);
-        self.slots.shrink_to(1);
+        self.slots.shrink_to(places);
     }
 
     fn find(&self, id: &TransactionId) -> Option<usize> {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::attribute::{Attribute, AttributeType};
+use crate::attribute::{Attribute, AttributeType, RawAttribute};
 use crate::error::DecodeError;
 use crate::fingerprint::fingerprint;
 use crate::header::{self, Class, HEADER_LEN, MAGIC_COOKIE, Method, TransactionId};
@@ -63,11 +63,38 @@ impl<'a> Message<'a> {
     ///
     /// [`DecodeError`] says what is wrong; such a datagram is not STUN or is damaged, and is best dropped.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, DecodeError> {
+        Self::parse_with(datagram, |_| ())
+    }
+
+    /// Parses as [`parse`](Self::parse) does, and shows each attribute of [`content`](Self::content) to `visit` on the way: whoever
+    /// wants several of them has walked once. What `visit` has seen is worth nothing if there is an error in the end.
+    ///
+    /// ```
+    /// use floe_stun::attributes::Priority;
+    /// use floe_stun::{AttributeType, Class, Message, MessageBuilder, Method, TransactionId};
+    ///
+    /// let mut packet = [0; 64];
+    /// let len = MessageBuilder::new(&mut packet, Class::Request, Method::BINDING, TransactionId::new([1; 12]))
+    ///     .attribute(&Priority(99))
+    ///     .fingerprint()
+    ///     .finish()?;
+    /// let mut kinds = Vec::new();
+    /// let message = Message::parse_with(&packet[..len], |raw| kinds.push(raw.kind))?;
+    /// assert!(message.has_fingerprint());
+    /// assert_eq!(kinds, [AttributeType::PRIORITY]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse).
+    #[inline]
+    pub fn parse_with(datagram: &'a [u8], visit: impl FnMut(RawAttribute<'a>)) -> Result<Self, DecodeError> {
         let (length, bytes, rest) = split_frame(datagram)?;
         if !rest.is_empty() {
             return Err(DecodeError::TrailingBytes(length));
         }
-        Self::from_frame(bytes)
+        Self::from_frame(bytes, visit)
     }
 
     /// Parses the message at the start of `bytes` and returns it with the bytes after it, for streams.
@@ -79,7 +106,7 @@ impl<'a> Message<'a> {
     /// [`DecodeError`]: on a stream there is no way to find the next message after any of them.
     pub fn parse_prefix(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), DecodeError> {
         let (_, frame, rest) = split_frame(bytes)?;
-        Ok((Self::from_frame(frame)?, rest))
+        Ok((Self::from_frame(frame, |_| ())?, rest))
     }
 
     /// How many bytes the message at the start of `bytes` takes, header included; `None` while `bytes` holds less
@@ -96,9 +123,9 @@ impl<'a> Message<'a> {
     }
 
     #[inline]
-    fn from_frame(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+    fn from_frame(bytes: &'a [u8], visit: impl FnMut(RawAttribute<'a>)) -> Result<Self, DecodeError> {
         let (words, _) = bytes.as_chunks();
-        let trailer = Trailer::find(words)?;
+        let trailer = Trailer::find(words, visit)?;
         if let Some(at) = trailer.fingerprint() {
             check_fingerprint(words, at)?;
         }

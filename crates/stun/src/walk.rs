@@ -32,9 +32,13 @@ const INTEGRITY_HEADER: u32 = 0x0008_0014;
 const FINGERPRINT_HEADER: u32 = 0x8028_0004;
 
 impl Trailer {
-    /// Walks all attributes, checks that each lies within the message, and finds those that protect it.
+    /// Walks all attributes, checks that each lies within the message, and finds those that protect it. Shows `visit` those in
+    /// front of them.
     #[inline]
-    pub(crate) fn find(words: &[Word]) -> Result<Self, DecodeError> {
+    pub(crate) fn find<'a>(
+        words: &'a [Word],
+        mut visit: impl FnMut(RawAttribute<'a>),
+    ) -> Result<Self, DecodeError> {
         let mut at = FIRST;
         while let Some(header) = words.get(at) {
             let (kind, len) = read_header(*header);
@@ -54,6 +58,9 @@ impl Trailer {
                     }
                     _ => Self::find_from(words, at),
                 };
+            }
+            if let Some(raw) = attribute_at(words, at) {
+                visit(raw);
             }
             at += words_of(len);
         }

@@ -8,8 +8,8 @@ use floe_stun::Time;
 use crate::candidate::canonical;
 use crate::error::SendError;
 use crate::event::{Event, RelayLoss};
-use crate::ids::{Component, RelayId};
-use crate::io::{Datagram, Received};
+use crate::ids::{Component, RelayId, RequestId, SocketId};
+use crate::io::{Datagram, DriverError, Received};
 use crate::locals::Relayed;
 use crate::path::SendPath;
 use crate::relays::{Allocation, News, Relays, Unwrapped};
@@ -17,6 +17,37 @@ use crate::relays::{Allocation, News, Relays, Unwrapped};
 use super::Agent;
 
 impl Agent {
+    /// The answer to [`Command::Connect`](crate::Command::Connect): the driver's number for the stream, and the address it is bound
+    /// to. Streams and sockets are numbered together. When it comes after the deadline or after [`Agent::close`], the agent asks for
+    /// the stream to be closed.
+    pub fn connected(
+        &mut self,
+        request: RequestId,
+        answer: Result<(SocketId, SocketAddr), DriverError>,
+        now: Time,
+    ) {
+        let now = self.tick(now);
+        if let Some(relays) = self.relays.if_any() {
+            relays.connected(request, answer, now, &mut self.fx);
+        }
+        if !self.closed {
+            self.settle(now);
+        }
+    }
+
+    /// A stream that [`Command::Connect`](crate::Command::Connect) asked for is over: the server closed or reset it, or what came is
+    /// not TURN. What was allocated over it is lost (RFC 8656 §3.1) and asked for again over another one.
+    pub fn disconnected(&mut self, stream: SocketId, reason: DriverError, now: Time) {
+        if self.closed {
+            return;
+        }
+        let now = self.tick(now);
+        if let Some(relays) = self.relays.if_any() {
+            relays.disconnected(stream, reason, now, &mut self.fx);
+        }
+        self.settle(now);
+    }
+
     /// A datagram that came from a TURN server, or through one; `None` if it is any other.
     pub(super) fn route_relayed(&mut self, datagram: &Datagram<'_>, now: Time) -> Option<Received> {
         let source = canonical(datagram.source);

@@ -71,13 +71,14 @@ impl Agent {
     }
 
     fn route_stun(&mut self, datagram: &Datagram<'_>, now: Time) -> Result<Tail, Rejection> {
-        let message = Message::parse(datagram.contents).map_err(|_| Rejection::Malformed)?;
+        let mut content = CheckContent::default();
+        let message = content.parse(datagram.contents).map_err(|_| Rejection::Malformed)?;
         // Unknown methods are discarded in silence (RFC 8489 §6.3).
         if !message.is_of(Method::BINDING) {
             return Err(Rejection::UnexpectedMessage);
         }
         match message.class() {
-            Class::Request => self.route_request(&message, datagram, now),
+            Class::Request => self.route_request(&message, &content, datagram, now),
             Class::Success | Class::Error => self.route_answer(&message, datagram, now),
             Class::Indication => self.route_indication(&message, datagram),
         }
@@ -106,11 +107,11 @@ impl Agent {
     fn route_request(
         &mut self,
         message: &Message<'_>,
+        content: &CheckContent<'_>,
         datagram: &Datagram<'_>,
         now: Time,
     ) -> Result<Tail, Rejection> {
         let base = |session: &Session| session.locals.find_base(datagram.socket, datagram.local_ip);
-        let content = CheckContent::find(message);
         let (addressed, base) = match self.addressee(message, content.username()) {
             Ok(addressed) => {
                 let base = base(self.session_of(addressed.retired)).ok_or(Rejection::UnknownSocket)?;

@@ -112,7 +112,7 @@ impl Session {
     ) {
         self.answer(request, Verdict::Success, fx);
         if self.seen.forget(now) {
-            self.transactions.shrink();
+            self.transactions.shrink(1);
         }
         self.heard_peer = true;
         let Some(state) = self.component_mut(component) else { return };

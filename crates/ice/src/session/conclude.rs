@@ -116,7 +116,7 @@ impl Session {
     fn shrink(&mut self) {
         self.locals.shrink();
         self.remotes.shrink();
-        self.transactions.shrink();
+        self.transactions.shrink(2);
     }
 
     fn overall(&self, retired: &Retirees, now: Time) -> ConnectionState {

@@ -244,6 +244,10 @@ fn exercise(bytes: &[u8]) {
     let _ = Message::frame_len(bytes);
     if let Ok((message, rest)) = Message::parse_prefix(bytes) {
         assert_eq!(message.as_bytes().len() + rest.len(), bytes.len());
+        let mut visited = Vec::new();
+        let whole = &bytes[..message.as_bytes().len()];
+        assert!(Message::parse_with(whole, |raw| visited.push(raw)).is_ok());
+        assert!(visited.into_iter().eq(message.content()), "one walk shows what the other does");
         let count = message.attributes().inspect(|raw| assert!(raw.value.len() <= bytes.len())).count();
         assert!(count <= bytes.len() / 4);
         assert!(message.unknown_required(&[]).count() <= count);
