@@ -142,3 +142,39 @@ fn path(request: &CheckRequest) -> u16 {
     let spread = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (spread(spread(ip as u64 ^ ends.rotate_left(32)) ^ (ip >> 64) as u64) >> 48) as u16
 }
+
+#[cfg(test)]
+mod tests {
+    use floe_stun::IntegrityAlgorithm;
+
+    use crate::locals::BaseId;
+    use crate::message::PeerRole;
+
+    use super::*;
+
+    #[test]
+    fn everything_is_given_back_once_the_newest_is_over_and_nothing_before() {
+        let request = |n: u8| CheckRequest {
+            id: TransactionId::new([n; 12]),
+            base: BaseId(0),
+            source: ([192, 0, 2, 1], 4000).into(),
+            algorithm: IntegrityAlgorithm::Sha1,
+            priority: 1,
+            use_candidate: false,
+            role: PeerRole::Controlled(1),
+        };
+        let ms = Time::from_millis;
+        let mut seen = SeenRequests::default();
+        assert!(!seen.forget(ms(0)), "there is nothing to forget");
+        for n in 0..100 {
+            seen.remember(&request(n), Verdict::Success, ms(u64::from(n)));
+        }
+        assert!(!seen.forget(ms(99 + 39_500)));
+        assert_eq!(seen.verdict(&request(99), ms(99 + 39_500)), Some(Verdict::Success));
+        assert!(seen.forget(ms(99 + 39_501)));
+        assert_eq!((seen.tags.capacity(), seen.entries.capacity(), seen.next), (0, 0, 0));
+        assert!(!seen.forget(ms(200_000)));
+        seen.remember(&request(7), Verdict::Error(487), ms(200_000));
+        assert_eq!(seen.verdict(&request(7), ms(200_001)), Some(Verdict::Error(487)));
+    }
+}
