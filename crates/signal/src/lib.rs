@@ -78,7 +78,8 @@
 //! function close() { clearTimeout(patience); unacked = []; ended = true; pc.close(); }
 //! function hangUp() { close(); say({type: "end"}); }
 //!
-//! async function heardFromPeer(m) {                                       // one after the other: each awaits the last
+//! // One after the other: each awaits the last, or that the connection is closed (its promises are then never settled).
+//! async function heardFromPeer(m) {
 //!   if (m.type == "error") return m.code == "unknown-call" && m.re == call && !ended && close();
 //!   if (m.type == "end") {
 //!     if (!ended && (re ? m.call >= re : m.re == call)) close();

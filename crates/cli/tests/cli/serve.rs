@@ -44,6 +44,11 @@ impl Server {
         lines.next().unwrap_or_else(|| panic!("no {word} in\n{}", self.greeting)).trim_start()
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let mut kill = Command::new("kill");
         let status = kill.args(["-s", name, &self.child.id().to_string()]).status();

@@ -12,7 +12,7 @@ use super::ParticipantId;
 pub struct Join {
     /// The room.
     pub room: String,
-    /// The name to show to others. It need not be unique.
+    /// The name to show to others. A server may want it to be unique in the room ([`ErrorCode::NameTaken`](super::ErrorCode)).
     pub name: String,
     /// What lets the participant in, where not everyone may.
     pub token: Option<String>,

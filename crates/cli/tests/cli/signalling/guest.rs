@@ -28,6 +28,7 @@ pub(super) fn address(server: &Server) -> &str {
 fn connect(address: &str) -> TcpStream {
     let stream = TcpStream::connect(address).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("set");
+    stream.set_nodelay(true).expect("set");
     stream
 }
 

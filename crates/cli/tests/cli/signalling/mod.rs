@@ -2,6 +2,8 @@
 
 mod guest;
 mod http;
+#[cfg(target_os = "linux")]
+mod load;
 mod page;
 
 use serde_json::{Value, json};
