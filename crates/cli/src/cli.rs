@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::failure::{Outcome, complain};
-use crate::{agent, decode, demo, direct, gather, output, serve, turn_check};
+use crate::{agent, decode, demo, direct, gather, join, output, serve, turn_check};
 
 /// Interactive Connectivity Establishment (ICE, RFC 8445)
 ///
@@ -31,6 +31,7 @@ pub(crate) enum Command {
     Demo(demo::Args),
     Gather(gather::Args),
     Agent(agent::Args),
+    Join(join::Args),
     Offer(direct::OfferArgs),
     Answer(direct::AnswerArgs),
     Serve(serve::Args),
@@ -44,6 +45,7 @@ impl Command {
             Self::Demo(args) => demo::run(&args),
             Self::Gather(args) => gather::run(&args),
             Self::Agent(args) => agent::run(&args),
+            Self::Join(args) => join::run(&args),
             Self::Offer(args) => direct::offer(&args),
             Self::Answer(args) => direct::answer(&args),
             Self::Serve(args) => serve::run(&args),

@@ -12,6 +12,7 @@ mod direct;
 mod duration;
 mod failure;
 mod gather;
+mod join;
 mod output;
 mod relay;
 mod runtime;

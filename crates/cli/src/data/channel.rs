@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use floe_signal::sdp::Fingerprint;
+use floe_signal::sdp::{Fingerprint, Section, Setup};
 
 use super::association::{self, Association};
 use super::certificate::Certificate;
@@ -19,6 +19,21 @@ pub(crate) struct Peer {
     pub(crate) fingerprints: Vec<Fingerprint>,
     /// The longest message that it takes, in bytes; 0 for any (RFC 8841 §6).
     pub(crate) max_message: u64,
+}
+
+impl Peer {
+    /// From the section for data channels of the peer's description. `offered`: it is the offer, and our answer leaves the choice of the
+    /// role as [`Setup::answered`] has it.
+    pub(crate) fn new(section: Section<'_>, offered: bool) -> Option<Self> {
+        let theirs = section.transport().setup().unwrap_or(Setup::Actpass);
+        let ours = if offered { theirs.answered()? } else { theirs };
+        let role = match (offered, ours) {
+            (true, Setup::Active) | (false, Setup::Passive) => Role::Client,
+            _ => Role::Server,
+        };
+        let fingerprints = section.transport().fingerprints();
+        Some(Self { role, fingerprints, max_message: section.max_message_size() })
+    }
 }
 
 /// What happened.

@@ -15,14 +15,14 @@ use crate::program::floe;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running side, on loopback, that prints JSON lines.
-struct Side {
+pub(crate) struct Side {
     child: Child,
     input: Option<ChildStdin>,
     lines: Receiver<Value>,
 }
 
 impl Side {
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_floe"));
         command.args(arguments).args(["--json", "--bind", "127.0.0.1"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -42,13 +42,13 @@ impl Side {
         Self { child, input, lines }
     }
 
-    fn say(&mut self, line: &str) {
+    pub(crate) fn say(&mut self, line: &str) {
         let input = self.input.as_mut().expect("the input is open");
         writeln!(input, "{line}").and_then(|()| input.flush()).expect("the program reads");
     }
 
     /// The next line of this type; what comes before it is passed over.
-    fn next_of(&self, kind: &str) -> Value {
+    pub(crate) fn next_of(&self, kind: &str) -> Value {
         let next = || self.lines.recv_timeout(PATIENCE).expect("the program says something");
         std::iter::repeat_with(next).find(|line| line["type"] == kind).expect("there is no end")
     }
@@ -58,7 +58,7 @@ impl Side {
     }
 
     /// The input ends, and so does the program.
-    fn end(mut self) -> bool {
+    pub(crate) fn end(mut self) -> bool {
         self.input = None;
         self.child.wait().expect("it ends").success()
     }
@@ -72,22 +72,22 @@ impl Drop for Side {
 }
 
 /// A directory of a test's own.
-struct Place(PathBuf);
+pub(crate) struct Place(pub(crate) PathBuf);
 
 impl Place {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("floe-direct-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a directory can be made");
         Self(path)
     }
 
-    fn file(&self, name: &str, bytes: &[u8]) -> String {
+    pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> String {
         let path = self.0.join(name);
         std::fs::write(&path, bytes).expect("it can be written");
         path.to_str().expect("our paths are UTF-8").to_owned()
     }
 
-    fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.0.to_str().expect("our paths are UTF-8")
     }
 }

@@ -5,6 +5,8 @@ mod decode;
 mod demo;
 mod direct;
 mod gather;
+#[cfg(unix)]
+mod join;
 mod program;
 #[cfg(unix)]
 mod relays;

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::program::floe;
 
-const COMMANDS: [&str; 7] = ["demo", "gather", "agent", "offer", "answer", "serve", "decode"];
+const COMMANDS: [&str; 8] = ["demo", "gather", "agent", "join", "offer", "answer", "serve", "decode"];
 
 #[test]
 fn help_is_there_for_everything_and_fits_a_terminal() {

@@ -1,0 +1,194 @@
+//! One call: an agent, the session that speaks for it, and the conversation on top.
+
+use std::time::Instant;
+
+use floe::ice::Time;
+use floe::ice::candidate::{CandidateInit, Description, IceOptions};
+use floe::{Agent, Component, GatheringState, IceServer, RemoteParameters};
+use floe_signal::message::{DescriptionType, SessionDescription, Welcome};
+use floe_signal::sdp::{DataChannel, Fingerprint, Sdp, Setup};
+use floe_signal::{Event, Session};
+use rand::TryRng;
+
+use crate::agent_args::AgentArgs;
+use crate::data::{Certificate, Peer, Role};
+use crate::failure::Failure;
+use crate::talk::{Screen, Talk, TalkArgs};
+
+/// What a call is made with.
+pub(super) struct Means<'a> {
+    pub(super) agent: &'a AgentArgs,
+    pub(super) talk: &'a TalkArgs,
+    pub(super) begun: Instant,
+}
+
+impl Means<'_> {
+    pub(super) fn now(&self) -> Time {
+        Time::ZERO + self.begun.elapsed()
+    }
+}
+
+/// A call with its agent.
+pub(super) struct Call {
+    pub(super) agent: Agent,
+    certificate: Certificate,
+    data: DataChannel,
+    /// Of which generation how many candidates went out, and whether their end did.
+    told: (String, usize, bool),
+    pub(super) talk: Option<Talk>,
+    /// ICE is to be restarted when the state is stable.
+    wants_offer: bool,
+}
+
+impl Call {
+    pub(super) async fn new(means: &Means<'_>, welcome: &Welcome, offers: bool) -> Result<Self, Failure> {
+        let servers = welcome.ice_servers.iter().map(|server| {
+            let known = IceServer::new(server.urls.clone());
+            match (&server.username, &server.credential) {
+                (Some(name), Some(credential)) => known.with_account(name, credential),
+                _ => known,
+            }
+        });
+        let builder = means.agent.builder()?.ice_servers(servers);
+        let builder = if offers { builder.controlling() } else { builder };
+        let agent = builder.start().await.map_err(|error| Failure::of_start(&error))?;
+        let certificate = Certificate::generate()?;
+        let fingerprint = Fingerprint::sha256(certificate.digest());
+        let ice = Description::new(agent.local_credentials());
+        let mut random = [0; 8];
+        rand::rngs::SysRng
+            .try_fill_bytes(&mut random)
+            .map_err(|error| Failure::Failed(format!("the system gives no random numbers: {error}")))?;
+        let data = DataChannel::new(u64::from_be_bytes(random), ice, fingerprint);
+        Ok(Self {
+            agent,
+            certificate,
+            data,
+            told: (String::new(), 0, false),
+            talk: None,
+            wants_offer: offers,
+        })
+    }
+
+    /// Restarts ICE.
+    pub(super) fn restart(&mut self) -> Result<(), Failure> {
+        self.wants_offer = true;
+        self.agent.restart().map_err(|error| Failure::Failed(error.to_string()))
+    }
+
+    /// Says what there is to say: an offer that is wanted, and candidates.
+    pub(super) fn speak(&mut self, session: &mut Session, now: Time) -> Result<(), Failure> {
+        if self.wants_offer && session.state() == floe_signal::SignalingState::Stable {
+            self.describe();
+            let offer = self.data.offer().map_err(|error| failed(&error))?.to_string();
+            let set = session.set_local_description(SessionDescription::offer(offer), now);
+            set.map_err(|error| failed(&error))?;
+            self.wants_offer = false;
+        }
+        self.trickle(session, now).map_err(|error| failed(&error))
+    }
+
+    fn describe(&mut self) {
+        self.data.ice = Description::new(self.agent.local_credentials());
+        self.data.ice.options = IceOptions::new().with_trickle();
+        self.data.version += 1;
+    }
+
+    fn trickle(&mut self, session: &mut Session, now: Time) -> Result<(), floe_signal::SessionError> {
+        let credentials = self.agent.local_credentials();
+        let ufrag = credentials.ufrag();
+        // Before the description that has this generation nothing is said of it.
+        let described = session.local_description().and_then(|sdp| sdp.section(0)?.ufrag());
+        if described != Some(ufrag) {
+            return Ok(());
+        }
+        if self.told.0 != ufrag {
+            self.told = (ufrag.to_owned(), 0, false);
+        }
+        let mid = session.local_description().and_then(|sdp| sdp.section(0)?.mid()).map(str::to_owned);
+        for (_, candidate) in self.agent.local_candidates().iter().skip(self.told.1) {
+            let mut init = CandidateInit::new(candidate);
+            (init.sdp_mid, init.username_fragment) = (mid.clone(), Some(ufrag.to_owned()));
+            session.add_local_candidate(init, now)?;
+            self.told.1 += 1;
+        }
+        if self.agent.gathering_state() == GatheringState::Complete && !self.told.2 {
+            let mut end = CandidateInit::end_of_candidates(ufrag);
+            end.sdp_mid = mid;
+            session.add_local_candidate(end, now)?;
+            self.told.2 = true;
+        }
+        Ok(())
+    }
+
+    /// Does what the session says.
+    pub(super) fn take(
+        &mut self,
+        event: &Event,
+        session: &mut Session,
+        means: &Means<'_>,
+    ) -> Result<(), Failure> {
+        match event {
+            Event::RestartedByPeer => self.agent.restart().map_err(|error| failed(&error)),
+            Event::RolledBack | Event::OfferRejected => {
+                self.wants_offer = matches!(event, Event::RolledBack) && self.talk.is_some();
+                Ok(())
+            }
+            Event::RemoteDescription(description) => self.described(description, session, means),
+            Event::Candidate(candidate) => {
+                // What is of a kind that the agent does not speak is for others.
+                if let Ok(Some(candidate)) = candidate.to_candidate() {
+                    let _ = self.agent.add_remote_candidate(&candidate);
+                }
+                Ok(())
+            }
+            Event::EndOfCandidates { ufrag: Some(ufrag), .. } => {
+                let _ = self.agent.end_of_remote_candidates_of(ufrag);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn described(
+        &mut self,
+        description: &SessionDescription,
+        session: &mut Session,
+        means: &Means<'_>,
+    ) -> Result<(), Failure> {
+        let sdp: Sdp = description.sdp.parse().map_err(|error| failed(&error))?;
+        let is_offer = description.kind == DescriptionType::Offer;
+        let section = sdp.sections().find(|section| section.is_data_channel() && !section.is_rejected());
+        let Some(section) = section else {
+            return Err(Failure::Failed("the other side offers no data channel".to_owned()));
+        };
+        let ice = section.transport().ice().map_err(|error| failed(&error))?;
+        let credentials = ice.credentials.clone().ok_or_else(|| failed(&"no credentials for ICE"))?;
+        self.agent
+            .set_remote_parameters(&RemoteParameters::new(credentials))
+            .map_err(|error| failed(&error))?;
+        for candidate in &ice.candidates {
+            let _ = self.agent.add_remote_candidate(candidate);
+        }
+        let peer = Peer::new(section, is_offer).ok_or_else(|| failed(&"the other side wants no DTLS"))?;
+        if self.talk.is_none() {
+            // RFC 8842 §5.3: the roles stay as they are over restarts.
+            let ours = if peer.role == Role::Client { Setup::Active } else { Setup::Passive };
+            self.data.setup = Some(ours);
+            let connection = self.agent.connection(Component::default()).map_err(|error| failed(&error))?;
+            let screen = Screen::new(means.talk.json);
+            self.talk = Some(Talk::new(connection, &self.certificate, peer, means.talk, screen));
+        }
+        if is_offer {
+            self.describe();
+            let answer = self.data.answer(&sdp).map_err(|error| failed(&error))?.to_string();
+            let set = session.set_local_description(SessionDescription::answer(answer), means.now());
+            set.map_err(|error| failed(&error))?;
+        }
+        Ok(())
+    }
+}
+
+fn failed(error: &dyn std::fmt::Display) -> Failure {
+    Failure::Failed(error.to_string())
+}
