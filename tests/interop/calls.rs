@@ -58,3 +58,8 @@ fn a_page_that_is_loaded_again_goes_on_calling() {
 fn a_restart_of_ice_does_not_stop_the_picture() {
     play("restart");
 }
+
+#[test]
+fn a_page_that_opens_no_web_socket_uses_plain_requests() {
+    play("requests");
+}

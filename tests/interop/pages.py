@@ -173,6 +173,23 @@ async def refused(ann, bob, url, directory):
     await shots(ann, directory, "refused")
 
 
+async def requests(ann, bob, url, directory):
+    # A network in which WebSockets do not open.
+    await ann.page.add_init_script("""globalThis.WebSocket = class {
+        static OPEN = 1;
+        constructor() { queueMicrotask(() => this.onclose({ code: 1006 })); }
+        close() {}
+    };""")
+    await ann.enter(f"{url}requests")
+    await ann.output("server-state", "HTTP")
+    await bob.enter(f"{url}requests")
+    await connected(ann, bob)
+    for page in (ann, bob):
+        await page.sees_video()
+    await ann.page.click("#hang-up")
+    await bob.status("The call is over.")
+
+
 async def reload(ann, bob, url, directory):
     await ann.enter(f"{url}reload")
     await bob.enter(f"{url}reload")
