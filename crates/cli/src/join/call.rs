@@ -6,7 +6,7 @@ use floe::ice::Time;
 use floe::ice::candidate::{CandidateInit, Description, IceOptions};
 use floe::{Agent, Component, GatheringState, IceServer, RemoteParameters};
 use floe_signal::message::{DescriptionType, SessionDescription, Welcome};
-use floe_signal::sdp::{DataChannel, Fingerprint, Sdp, Setup};
+use floe_signal::sdp::{DataChannel, Fingerprint, Sdp, Section, Setup};
 use floe_signal::{Event, Session};
 use rand::TryRng;
 
@@ -98,14 +98,15 @@ impl Call {
         let credentials = self.agent.local_credentials();
         let ufrag = credentials.ufrag();
         // Before the description that has this generation nothing is said of it.
-        let described = session.local_description().and_then(|sdp| sdp.section(0)?.ufrag());
+        let section = session.local_description().and_then(data_section);
+        let described = section.and_then(|section| section.ufrag());
         if described != Some(ufrag) {
             return Ok(());
         }
         if self.told.0 != ufrag {
             self.told = (ufrag.to_owned(), 0, false);
         }
-        let mid = session.local_description().and_then(|sdp| sdp.section(0)?.mid()).map(str::to_owned);
+        let mid = section.and_then(|section| section.mid()).map(str::to_owned);
         for (_, candidate) in self.agent.local_candidates().iter().skip(self.told.1) {
             let mut init = CandidateInit::new(candidate);
             (init.sdp_mid, init.username_fragment) = (mid.clone(), Some(ufrag.to_owned()));
@@ -158,8 +159,7 @@ impl Call {
     ) -> Result<(), Failure> {
         let sdp: Sdp = description.sdp.parse().map_err(|error| failed(&error))?;
         let is_offer = description.kind == DescriptionType::Offer;
-        let section = sdp.sections().find(|section| section.is_data_channel() && !section.is_rejected());
-        let Some(section) = section else {
+        let Some(section) = data_section(&sdp) else {
             return Err(Failure::Failed("the other side offers no data channel".to_owned()));
         };
         let ice = section.transport().ice().map_err(|error| failed(&error))?;
@@ -189,6 +189,32 @@ impl Call {
     }
 }
 
+/// The section of the data channel. Where a page offers media too, others are before it, and refused in our answer.
+fn data_section(sdp: &Sdp) -> Option<Section<'_>> {
+    sdp.sections().find(|section| section.is_data_channel() && !section.is_rejected())
+}
+
 fn failed(error: &dyn std::fmt::Display) -> Failure {
     Failure::Failed(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_data_channel_is_found_behind_media_that_is_refused() {
+        let offer = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\n\
+            m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=ice-ufrag:8hhY\r\n\
+            a=ice-pwd:asd88fgpdd777uzjYhagZg\r\na=fingerprint:sha-256 AB:CD\r\na=setup:actpass\r\n\
+            m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=ice-ufrag:8hhY\r\n\
+            a=ice-pwd:asd88fgpdd777uzjYhagZg\r\na=fingerprint:sha-256 AB:CD\r\na=setup:actpass\r\na=sctp-port:5000\r\n";
+        let offer: Sdp = offer.parse().expect("good SDP");
+        let ice =
+            Description::new(floe::Credentials::new("9uB6", "YH75Fviy6338Vbrhrlp8Yh").expect("good ones"));
+        let answer =
+            DataChannel::new(1, ice, Fingerprint::sha256([1; 32])).answer(&offer).expect("an answer");
+        let section = data_section(&answer).expect("it has the channel");
+        assert_eq!((section.mid(), section.ufrag()), (Some("1"), Some("9uB6")));
+    }
 }
