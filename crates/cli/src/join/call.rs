@@ -99,14 +99,14 @@ impl Call {
         let ufrag = credentials.ufrag();
         // Before the description that has this generation nothing is said of it.
         let section = session.local_description().and_then(data_section);
-        let described = section.and_then(|section| section.ufrag());
+        let described = section.and_then(Section::ufrag);
         if described != Some(ufrag) {
             return Ok(());
         }
         if self.told.0 != ufrag {
             self.told = (ufrag.to_owned(), 0, false);
         }
-        let mid = section.and_then(|section| section.mid()).map(str::to_owned);
+        let mid = section.and_then(Section::mid).map(str::to_owned);
         for (_, candidate) in self.agent.local_candidates().iter().skip(self.told.1) {
             let mut init = CandidateInit::new(candidate);
             (init.sdp_mid, init.username_fragment) = (mid.clone(), Some(ufrag.to_owned()));
