@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use floe::ice::Time;
 use floe::ice::candidate::{CandidateInit, Description, IceOptions};
-use floe::{Agent, Component, GatheringState, IceServer, RemoteParameters};
+use floe::{Agent, Candidate, Component, Credentials, GatheringState, IceServer, RemoteParameters};
 use floe_signal::message::{DescriptionType, SessionDescription, Welcome};
 use floe_signal::sdp::{DataChannel, Fingerprint, Sdp, Section, Setup};
 use floe_signal::{Event, Session};
@@ -122,55 +122,56 @@ impl Call {
         Ok(())
     }
 
-    /// Does what the session says.
+    /// Does what the session says. What there is of the peer's that makes the call impossible, if anything.
     pub(super) fn take(
         &mut self,
         event: &Event,
         session: &mut Session,
         means: &Means<'_>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<String>, Failure> {
         match event {
-            Event::RestartedByPeer => self.agent.restart().map_err(|error| failed(&error)),
+            Event::RestartedByPeer => self.agent.restart().map_err(|error| failed(&error))?,
             Event::RolledBack | Event::OfferRejected => {
                 self.wants_offer = matches!(event, Event::RolledBack) && self.talk.is_some();
-                Ok(())
             }
-            Event::RemoteDescription(description) => self.described(description, session, means),
+            Event::RemoteDescription(description) => {
+                let is_offer = description.kind == DescriptionType::Offer;
+                match Theirs::read(description) {
+                    Ok(theirs) => self.described(theirs, is_offer, session, means)?,
+                    // What goes on does so without it.
+                    Err(_) if is_offer && self.talk.is_some() => {
+                        session.reject_offer(means.now()).map_err(|error| failed(&error))?;
+                    }
+                    Err(reason) => return Ok(Some(reason)),
+                }
+            }
             Event::Candidate(candidate) => {
                 // What is of a kind that the agent does not speak is for others.
                 if let Ok(Some(candidate)) = candidate.to_candidate() {
                     let _ = self.agent.add_remote_candidate(&candidate);
                 }
-                Ok(())
             }
             Event::EndOfCandidates { ufrag: Some(ufrag), .. } => {
                 let _ = self.agent.end_of_remote_candidates_of(ufrag);
-                Ok(())
             }
-            _ => Ok(()),
+            _ => {}
         }
+        Ok(None)
     }
 
     fn described(
         &mut self,
-        description: &SessionDescription,
+        theirs: Theirs,
+        is_offer: bool,
         session: &mut Session,
         means: &Means<'_>,
     ) -> Result<(), Failure> {
-        let sdp: Sdp = description.sdp.parse().map_err(|error| failed(&error))?;
-        let is_offer = description.kind == DescriptionType::Offer;
-        let Some(section) = data_section(&sdp) else {
-            return Err(Failure::Failed("the other side offers no data channel".to_owned()));
-        };
-        let ice = section.transport().ice().map_err(|error| failed(&error))?;
-        let credentials = ice.credentials.clone().ok_or_else(|| failed(&"no credentials for ICE"))?;
-        self.agent
-            .set_remote_parameters(&RemoteParameters::new(credentials))
-            .map_err(|error| failed(&error))?;
-        for candidate in &ice.candidates {
+        let Theirs { sdp, credentials, candidates, peer } = theirs;
+        let parameters = RemoteParameters::new(credentials);
+        self.agent.set_remote_parameters(&parameters).map_err(|error| failed(&error))?;
+        for candidate in &candidates {
             let _ = self.agent.add_remote_candidate(candidate);
         }
-        let peer = Peer::new(section, is_offer).ok_or_else(|| failed(&"the other side wants no DTLS"))?;
         if self.talk.is_none() {
             // RFC 8842 §5.3: the roles stay as they are over restarts.
             let ours = if peer.role == Role::Client { Setup::Active } else { Setup::Passive };
@@ -186,6 +187,28 @@ impl Call {
             set.map_err(|error| failed(&error))?;
         }
         Ok(())
+    }
+}
+
+/// What a description of the peer's says to us.
+struct Theirs {
+    sdp: Sdp,
+    credentials: Credentials,
+    candidates: Vec<Candidate>,
+    peer: Peer,
+}
+
+impl Theirs {
+    /// Or what is wrong with it.
+    fn read(description: &SessionDescription) -> Result<Self, String> {
+        let sdp: Sdp = description.sdp.parse().map_err(|error| format!("the other side's SDP: {error}"))?;
+        let section = data_section(&sdp).ok_or("the other side offers no data channel")?;
+        let ice = section.transport().ice().map_err(|error| format!("the other side's ICE: {error}"))?;
+        let credentials = ice.credentials.clone().ok_or("the other side has no credentials for ICE")?;
+        let is_offer = description.kind == DescriptionType::Offer;
+        let peer = Peer::new(section, is_offer).ok_or("the other side wants no DTLS")?;
+        let candidates = ice.candidates.clone();
+        Ok(Self { sdp, credentials, candidates, peer })
     }
 }
 
@@ -210,11 +233,34 @@ mod tests {
             m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=ice-ufrag:8hhY\r\n\
             a=ice-pwd:asd88fgpdd777uzjYhagZg\r\na=fingerprint:sha-256 AB:CD\r\na=setup:actpass\r\na=sctp-port:5000\r\n";
         let offer: Sdp = offer.parse().expect("good SDP");
-        let ice =
-            Description::new(floe::Credentials::new("9uB6", "YH75Fviy6338Vbrhrlp8Yh").expect("good ones"));
+        let ice = Description::new(Credentials::new("9uB6", "YH75Fviy6338Vbrhrlp8Yh").expect("good ones"));
         let answer =
             DataChannel::new(1, ice, Fingerprint::sha256([1; 32])).answer(&offer).expect("an answer");
         let section = data_section(&answer).expect("it has the channel");
         assert_eq!((section.mid(), section.ufrag()), (Some("1"), Some("9uB6")));
+    }
+
+    #[test]
+    fn a_description_that_does_not_fit_says_what_is_wrong() {
+        let good = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n\
+            m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=ice-ufrag:8hhY\r\n\
+            a=ice-pwd:asd88fgpdd777uzjYhagZg\r\na=fingerprint:sha-256 AB:CD\r\na=setup:actpass\r\na=sctp-port:5000\r\n";
+        let read =
+            |text: String| Theirs::read(&SessionDescription::offer(text)).map(|theirs| theirs.peer.role);
+        assert_eq!(read(good.to_owned()), Ok(Role::Client), "the answer chooses to begin");
+        for (from, to, wrong) in [
+            ("v=0", "garbage", "the other side's SDP: "),
+            ("m=application 9 ", "m=application 0 ", "no data channel"),
+            (
+                "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+                "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+                "no data channel",
+            ),
+            ("a=ice-ufrag:8hhY\r\na=ice-pwd:asd88fgpdd777uzjYhagZg\r\n", "", "no credentials"),
+            ("a=setup:actpass", "a=setup:holdconn", "no DTLS"),
+        ] {
+            let error = read(good.replace(from, to)).expect_err(wrong);
+            assert!(error.contains(wrong), "{error}");
+        }
     }
 }

@@ -56,8 +56,17 @@ pub(crate) fn run(args: &Args) -> Outcome {
         let means = Means { agent: &args.agent, talk: &args.talk, begun: Instant::now() };
         let screen = Screen::new(args.talk.json);
         screen.say(&Said::State(&format!("in the room as {}", welcome.id)))?;
-        let mut visit =
-            Visit { room, welcome, session: None, peer: None, call: None, means, screen, ended: None };
+        let mut visit = Visit {
+            room,
+            welcome,
+            session: None,
+            peer: None,
+            call: None,
+            means,
+            screen,
+            ended: None,
+            lost_room: None,
+        };
         let ended = visit.stay(lines::read(BufReader::new(io::stdin()))).await;
         visit.say_goodbye().await;
         ended
@@ -76,6 +85,8 @@ struct Visit<'a> {
     screen: Screen,
     /// How it ends, once the peer has ended it.
     ended: Option<Outcome>,
+    /// Why there is no way back to the room. A conversation goes on without it.
+    lost_room: Option<String>,
 }
 
 /// What comes next.
@@ -106,10 +117,23 @@ impl Visit<'_> {
             }
             // Lines wait for someone to hear them.
             let has_talk = self.call.as_ref().is_some_and(|call| call.talk.is_some());
+            if let Some(reason) = self.lost_room.take_if(|_| !has_talk) {
+                return Err(Failure::Failed(reason));
+            }
             let next = self.next(&mut lines, input_open && has_talk).await;
             match next {
                 Next::Heard(Heard::Message(envelope)) => self.take_message(*envelope).await?,
-                Next::Heard(Heard::Lost) => self.come_back().await?,
+                Next::Heard(Heard::Lost) => {
+                    self.screen.say(&Said::State("the way to the room is lost"))?;
+                    if let Some(session) = &mut self.session {
+                        session.transport_lost(self.means.now());
+                    }
+                }
+                Next::Heard(Heard::Back(welcome)) => self.come_back(*welcome)?,
+                Next::Heard(Heard::Gone(reason)) => {
+                    self.screen.say(&Said::Problem(&reason))?;
+                    self.lost_room = Some(reason);
+                }
                 Next::Agent(Some(event)) => self.take_agent_event(&event)?,
                 Next::Agent(None) | Next::Time => {}
                 Next::Line(line) => {
@@ -182,15 +206,7 @@ impl Visit<'_> {
         Ok(())
     }
 
-    async fn come_back(&mut self) -> Outcome {
-        self.screen.say(&Said::State("the way to the room is lost"))?;
-        if let Some(session) = &mut self.session {
-            session.transport_lost(self.means.now());
-        }
-        let welcome = self.room.come_back().await?;
-        if welcome.id != self.welcome.id {
-            return Err(Failure::Failed("the room has forgotten this participant".to_owned()));
-        }
+    fn come_back(&mut self, welcome: Welcome) -> Outcome {
         self.welcome = welcome;
         if let Some(session) = &mut self.session {
             session.transport_resumed(self.means.now());
@@ -249,6 +265,7 @@ impl Visit<'_> {
         let now = self.means.now();
         let Some(session) = &mut self.session else { return Ok(()) };
         session.handle_timeout(now);
+        let mut misfit = None;
         while let Some(event) = session.poll_event() {
             match &event {
                 Event::Started { incoming: true } => {
@@ -270,14 +287,20 @@ impl Visit<'_> {
                 }
                 event => {
                     if let Some(call) = &mut self.call {
-                        call.take(event, session, &self.means)?;
+                        misfit = call.take(event, session, &self.means)?;
+                    }
+                    if misfit.is_some() {
+                        break;
                     }
                 }
             }
         }
-        if let Some(call) = &mut self.call {
+        if misfit.is_some() {
+            self.ended = self.over(misfit)?;
+        } else if let Some(call) = &mut self.call {
             call.speak(session, now)?;
         }
+        let Some(session) = &mut self.session else { return Ok(()) };
         while let Some(message) = session.poll_message() {
             self.room.send(&message).await;
         }

@@ -1,8 +1,9 @@
 //! The way to the room: a WebSocket that is opened again when it breaks.
 
+use std::pin::Pin;
 use std::time::Duration;
 
-use floe_signal::message::{Envelope, Join, Message, Welcome};
+use floe_signal::message::{Envelope, Join, Message, ParticipantId, Welcome};
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -17,63 +18,91 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
 type Socket = WebSocketStream<Box<dyn Transport>>;
 
+/// A place, or why there is none.
+type Entered = Result<(Socket, Welcome), String>;
+
 /// How long a connection and its welcome may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often it is tried to come back, with a second in between: as long as the server keeps a place.
+/// How often it is tried to come back, and how long it is waited in between: as long as the server keeps a place.
 const TRIES: u32 = 30;
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A place in a room.
 pub(super) struct Room {
+    place: Place,
+    socket: Socket,
+    way: Way,
+}
+
+/// Whose place it is.
+#[derive(Clone)]
+struct Place {
     address: Address,
     name: String,
+    id: ParticipantId,
     resume: Option<String>,
-    socket: Socket,
+}
+
+/// How the socket is.
+enum Way {
+    Open,
+    /// It broke, and another is being opened.
+    Returning(Pin<Box<dyn Future<Output = Entered>>>),
+    /// The place is lost for good.
+    Gone,
 }
 
 /// What comes from the room.
 #[derive(Debug)]
 pub(super) enum Heard {
     Message(Box<Envelope>),
-    /// The connection broke.
+    /// The connection broke. [`Heard::Back`] or [`Heard::Gone`] follows.
     Lost,
+    /// There is a connection again.
+    Back(Box<Welcome>),
+    /// There is none any more, and why. Nothing follows.
+    Gone(String),
 }
 
 impl Room {
     /// Enters.
     pub(super) async fn enter(address: Address, name: String) -> Result<(Self, Welcome), Failure> {
         let (socket, welcome) = enter(&address, &name, None).await.map_err(Failure::Failed)?;
-        Ok((Self { address, name, resume: welcome.resume.clone(), socket }, welcome))
+        let (id, resume) = (welcome.id.clone(), welcome.resume.clone());
+        let place = Place { address, name, id, resume };
+        Ok((Self { place, socket, way: Way::Open }, welcome))
     }
 
-    /// Comes back after [`Heard::Lost`].
-    pub(super) async fn come_back(&mut self) -> Result<Welcome, Failure> {
-        let mut last = String::new();
-        for _ in 0..TRIES {
-            match enter(&self.address, &self.name, self.resume.clone()).await {
-                Ok((socket, welcome)) => {
-                    self.socket = socket;
-                    self.resume.clone_from(&welcome.resume);
-                    return Ok(welcome);
-                }
-                Err(reason) => last = reason,
-            }
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        Err(Failure::Failed(format!("the room is lost: {last}")))
-    }
-
-    /// The next message. What cannot be read is passed over. Dropping the future loses nothing.
+    /// What comes next; a connection that broke is opened again meanwhile. Messages that cannot be read are passed over. Dropping the
+    /// future loses nothing.
     pub(super) async fn next(&mut self) -> Heard {
         loop {
-            match self.socket.next().await {
-                Some(Ok(Frame::Text(text))) => {
-                    if let Ok(envelope) = Envelope::from_json(text.as_str()) {
-                        return Heard::Message(Box::new(envelope));
+            let returning = match &mut self.way {
+                Way::Open => match self.socket.next().await {
+                    Some(Ok(Frame::Text(text))) => match Envelope::from_json(text.as_str()) {
+                        Ok(envelope) => return Heard::Message(Box::new(envelope)),
+                        Err(_) => continue,
+                    },
+                    Some(Ok(Frame::Close(_)) | Err(_)) | None => {
+                        self.way = Way::Returning(Box::pin(come_back(self.place.clone())));
+                        return Heard::Lost;
                     }
+                    Some(Ok(_)) => continue,
+                },
+                Way::Returning(returning) => returning.await,
+                Way::Gone => return std::future::pending().await,
+            };
+            return match returning {
+                Ok((socket, welcome)) => {
+                    (self.socket, self.way) = (socket, Way::Open);
+                    self.place.resume.clone_from(&welcome.resume);
+                    Heard::Back(Box::new(welcome))
                 }
-                Some(Ok(Frame::Close(_)) | Err(_)) | None => return Heard::Lost,
-                Some(Ok(_)) => {}
-            }
+                Err(reason) => {
+                    self.way = Way::Gone;
+                    Heard::Gone(reason)
+                }
+            };
         }
     }
 
@@ -90,7 +119,23 @@ impl Room {
     }
 }
 
-async fn enter(address: &Address, name: &str, resume: Option<String>) -> Result<(Socket, Welcome), String> {
+/// Another connection for the same participant.
+async fn come_back(place: Place) -> Entered {
+    let mut last = String::new();
+    for _ in 0..TRIES {
+        match enter(&place.address, &place.name, place.resume.clone()).await {
+            Ok((_, welcome)) if welcome.id != place.id => {
+                return Err("the room has forgotten this participant".to_owned());
+            }
+            Ok(entered) => return Ok(entered),
+            Err(reason) => last = reason,
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(format!("the room is lost: {last}"))
+}
+
+async fn enter(address: &Address, name: &str, resume: Option<String>) -> Entered {
     let entering = async {
         let transport = connect(address).await?;
         let cannot = |error| format!("{} is no room of floe serve: {error}", address.websocket());
