@@ -1,49 +1,19 @@
 //! `floe agent`: what a script sees.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
-use crate::program::floe;
-
-/// How long a line may take. It takes milliseconds; the rest is for a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::program::{Running, floe};
 
 /// A running agent on loopback.
-struct Agent {
-    child: Child,
-    input: Option<ChildStdin>,
-    lines: Receiver<Value>,
-}
+struct Agent(Running);
 
 impl Agent {
     fn start(arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_floe"));
-        command.args(["agent", "--bind", "127.0.0.1"]).args(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().expect("the program was built");
-        let input = child.stdin.take();
-        let output = BufReader::new(child.stdout.take().expect("a pipe was asked for"));
-        let (sender, lines) = channel();
-        thread::spawn(move || {
-            for line in output.lines() {
-                let line = line.expect("the output is UTF-8");
-                let line = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
-                if sender.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        Self { child, input, lines }
+        Self(Running::start(&[&["agent"], arguments].concat()))
     }
 
     fn say_raw(&mut self, line: &str) {
-        let input = self.input.as_mut().expect("the input is open");
-        writeln!(input, "{line}").and_then(|()| input.flush()).expect("the agent reads");
+        self.0.say(line);
     }
 
     fn say(&mut self, line: &Value) {
@@ -51,12 +21,11 @@ impl Agent {
     }
 
     fn next(&self) -> Value {
-        self.lines.recv_timeout(PATIENCE).expect("the agent says something")
+        self.0.next()
     }
 
-    /// The next line of this type; what comes before it is passed over.
     fn next_of(&self, kind: &str) -> Value {
-        std::iter::repeat_with(|| self.next()).find(|line| line["type"] == kind).expect("there is no end")
+        self.0.next_of(kind)
     }
 
     /// Reads until the end of candidates, and gives what a peer is to be told.
@@ -111,19 +80,11 @@ impl Agent {
     }
 
     /// What it still says, which ends with "closed", after which it exits with status 0.
-    fn last_words(mut self) -> Vec<Value> {
-        let said: Vec<Value> = std::iter::from_fn(|| self.lines.recv_timeout(PATIENCE).ok()).collect();
+    fn last_words(self) -> Vec<Value> {
+        let (said, succeeded) = self.0.last_words();
         assert_eq!(said.last(), Some(&json!({"type": "state", "state": "closed"})), "{said:?}");
-        assert!(self.child.wait().expect("it ends").success());
+        assert!(succeeded);
         said
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        // It fails if it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -152,7 +113,7 @@ fn two_agents_connect_and_exchange_any_text() {
     }
     a.say(&json!({"type": "close"}));
     a.last_words();
-    b.input = None;
+    b.0.end_input();
     b.last_words();
 }
 
@@ -216,7 +177,7 @@ fn a_bad_line_is_answered_and_the_agent_goes_on() {
 fn the_end_of_the_input_ends_it() {
     let mut agent = Agent::start(&["--controlled"]);
     agent.description();
-    agent.input = None;
+    agent.0.end_input();
     assert_eq!(agent.last_words().len(), 1);
 }
 

@@ -1,74 +1,18 @@
 //! `floe offer` and `floe answer`: two programs and no server.
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
-use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::program::floe;
+use crate::program::{Running, floe};
 
-/// How long a line may take. It takes milliseconds; the rest is for a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A running side, on loopback, that prints JSON lines.
-pub(crate) struct Side {
-    child: Child,
-    input: Option<ChildStdin>,
-    lines: Receiver<Value>,
+/// A side that prints JSON lines.
+pub(crate) fn start(arguments: &[&str]) -> Running {
+    Running::start(&[arguments, &["--json"]].concat())
 }
 
-impl Side {
-    pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_floe"));
-        command.args(arguments).args(["--json", "--bind", "127.0.0.1"]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().expect("the program was built");
-        let input = child.stdin.take();
-        let output = BufReader::new(child.stdout.take().expect("a pipe was asked for"));
-        let (sender, lines) = channel();
-        thread::spawn(move || {
-            for line in output.lines() {
-                let line = line.expect("the output is UTF-8");
-                let line = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
-                if sender.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        Self { child, input, lines }
-    }
-
-    pub(crate) fn say(&mut self, line: &str) {
-        let input = self.input.as_mut().expect("the input is open");
-        writeln!(input, "{line}").and_then(|()| input.flush()).expect("the program reads");
-    }
-
-    /// The next line of this type; what comes before it is passed over.
-    pub(crate) fn next_of(&self, kind: &str) -> Value {
-        let next = || self.lines.recv_timeout(PATIENCE).expect("the program says something");
-        std::iter::repeat_with(next).find(|line| line["type"] == kind).expect("there is no end")
-    }
-
-    fn token(&self) -> String {
-        self.next_of("token")["token"].as_str().expect("a token is a text").to_owned()
-    }
-
-    /// The input ends, and so does the program.
-    pub(crate) fn end(mut self) -> bool {
-        self.input = None;
-        self.child.wait().expect("it ends").success()
-    }
-}
-
-impl Drop for Side {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn token_of(side: &Running) -> String {
+    side.next_of("token")["token"].as_str().expect("a token is a text").to_owned()
 }
 
 /// A directory of a test's own.
@@ -98,11 +42,11 @@ impl Drop for Place {
     }
 }
 
-fn connect(offer: &[&str], answer: &[&str]) -> (Side, Side) {
-    let mut offering = Side::start(&[&["offer"], offer].concat());
-    let token = offering.token();
-    let answering = Side::start(&[&["answer", &token], answer].concat());
-    let reply = answering.token();
+fn connect(offer: &[&str], answer: &[&str]) -> (Running, Running) {
+    let mut offering = start(&[&["offer"], offer].concat());
+    let token = token_of(&offering);
+    let answering = start(&[&["answer", &token], answer].concat());
+    let reply = token_of(&answering);
     offering.say(&reply);
     (offering, answering)
 }
@@ -153,21 +97,20 @@ fn a_file_that_is_not_wanted_is_refused_and_the_talk_goes_on() {
 
 #[test]
 fn what_is_no_reply_to_this_offer_is_explained_and_waited_for_again() {
-    let mut offering = Side::start(&["offer"]);
-    let token = offering.token();
+    let mut offering = start(&["offer"]);
+    let token = token_of(&offering);
     offering.say("hello");
     let text = |line: Value| line["text"].as_str().expect("a text").to_owned();
     assert!(text(offering.next_of("problem")).contains("no token of floe"));
     offering.say(&token);
     assert!(text(offering.next_of("problem")).contains("this is an offer"));
-    let other = Side::start(&["offer"]).token();
-    let reply = Side::start(&["answer", &other]).token();
+    let other = token_of(&start(&["offer"]));
+    let reply = token_of(&start(&["answer", &other]));
     offering.say(&reply);
     assert!(text(offering.next_of("problem")).contains("another offer"));
     offering.say(&token[..token.len() - 4]);
     assert!(text(offering.next_of("problem")).contains("damaged"));
-    offering.input = None;
-    assert!(!offering.child.wait().expect("it ends").success());
+    assert!(!offering.end());
 
     for (wrong, why) in
         [("floe1.AAAA", "damaged"), ("nonsense", "no token of floe"), (&*reply, "this is a reply")]

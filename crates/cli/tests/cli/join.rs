@@ -1,7 +1,7 @@
 //! `floe join`: terminals in a room of `floe serve`, on loopback.
 
-use crate::direct::{Place, Side};
-use crate::program::floe;
+use crate::direct::{Place, start};
+use crate::program::{Running, floe};
 use crate::serve::Server;
 
 fn serve(more: &[&str]) -> Server {
@@ -20,9 +20,9 @@ fn two_terminals_talk_exchange_files_and_restart_ice() {
     let big: Vec<u8> = (0..2_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let path = place.file("big.bin", &big);
     let to = Place::new("joined");
-    let mut ann = Side::start(&["join", &url, "--name", "Ann", "--directory", to.path()]);
+    let mut ann = start(&["join", &url, "--name", "Ann", "--directory", to.path()]);
     ann.next_of("state");
-    let mut bob = Side::start(&["join", &url, "--name", "Bob", "--send", &path]);
+    let mut bob = start(&["join", &url, "--name", "Bob", "--send", &path]);
     assert_eq!(ann.next_of("received")["size"], big.len());
     assert!(std::fs::read(to.0.join("big.bin")).expect("it was received") == big);
     bob.next_of("sent");
@@ -35,7 +35,7 @@ fn two_terminals_talk_exchange_files_and_restart_ice() {
         assert_eq!(bob.next_of("chat")["text"], "hello");
         if restarts {
             // The new session has its own path.
-            let path = |side: &Side| side.next_of("state")["state"].as_str().map(str::to_owned);
+            let path = |side: &Running| side.next_of("state")["state"].as_str().map(str::to_owned);
             while !path(&bob).is_some_and(|state| state.starts_with("path: ")) {}
         }
         bob.say("and you");
@@ -46,13 +46,36 @@ fn two_terminals_talk_exchange_files_and_restart_ice() {
 }
 
 #[test]
+fn a_conversation_outlives_the_server() {
+    let server = serve(&[]);
+    let url = room(&server);
+    let mut ann = start(&["join", &url, "--name", "Ann"]);
+    ann.next_of("state");
+    let mut bob = start(&["join", &url, "--name", "Bob"]);
+    bob.say("hello");
+    ann.next_of("chat");
+    drop(server);
+    for side in [&ann, &bob] {
+        while side.next_of("state")["state"] != "the way to the room is lost" {}
+    }
+    for round in 0..3 {
+        let said = format!("still there {round}");
+        ann.say(&said);
+        assert_eq!(bob.next_of("chat")["text"], said);
+        bob.say(&said);
+        assert_eq!(ann.next_of("chat")["text"], said);
+    }
+    assert!(bob.end() && ann.end());
+}
+
+#[test]
 fn who_stays_meets_the_next() {
     let server = serve(&[]);
     let url = room(&server);
-    let mut ann = Side::start(&["join", &url, "--name", "Ann", "--stay"]);
+    let mut ann = start(&["join", &url, "--name", "Ann", "--stay"]);
     ann.next_of("state");
     for name in ["Bob", "Cid"] {
-        let mut guest = Side::start(&["join", &url, "--name", name]);
+        let mut guest = start(&["join", &url, "--name", name]);
         guest.say(name);
         assert_eq!(ann.next_of("chat")["text"], name);
         ann.say("bye");
@@ -69,7 +92,7 @@ fn who_may_not_enter_is_told_why() {
     for url in [&url, &wrong] {
         assert!(floe(&["join", url]).error(1).contains("token"), "{url}");
     }
-    let mut ann = Side::start(&["join", &format!("{url}#token=sesame")]);
+    let mut ann = start(&["join", &format!("{url}#token=sesame")]);
     ann.next_of("state");
     ann.say("nobody is here");
     let taken = floe(&["join", &format!("{url}#token=sesame")]);
